@@ -2,6 +2,7 @@
 
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -28,6 +29,16 @@ int64_t clock_now(void)
 int64_t clock_monotonic_ms(void)
 {
 	return read_ms(CLOCK_MONOTONIC);
+}
+
+bool clock_is_over(int64_t at_ms, int64_t ms)
+{
+	return llabs(clock_now_ms() - at_ms) >= ms;
+}
+
+bool clock_holds(int64_t now, int64_t until, int64_t longest)
+{
+	return until > now && until - now <= longest;
 }
 
 void clock_set_test(int64_t unix_seconds)

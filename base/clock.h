@@ -10,6 +10,12 @@ int64_t clock_now(void);	  /* seconds since 1970, UTC */
 int64_t clock_now_ms(void);	  /* milliseconds since 1970 */
 int64_t clock_monotonic_ms(void); /* for time-outs; unaffected by clock_set_test() */
 
+/* What was noted at `at_ms` and holds for so long: over when that has passed, and where `at_ms` lies as far ahead. Then a
+ * clock that was ahead noted it and has been set right: waited for, it would hold for as long as the clock was wrong. */
+bool clock_is_over(int64_t at_ms, int64_t ms);
+/* Whether something holds until then that was made for at most so long: not what a clock that was ahead made. */
+bool clock_holds(int64_t now, int64_t until, int64_t longest);
+
 /* Tests only: from now on clock_now() starts at this second and goes on from there; 0 ends it. */
 void clock_set_test(int64_t unix_seconds);
 

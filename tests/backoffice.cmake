@@ -100,6 +100,7 @@ inro_test(unit/test_core_connector.c LINKS inro_testoffice)
 inro_test(unit/test_core_delegate.c LINKS inro_testoffice)
 inro_test(unit/test_core_profile.c LINKS inro_testoffice)
 inro_test(unit/test_core_clock.c LINKS inro_testoffice)
+inro_test(unit/test_core_ahead.c LINKS inro_testoffice)
 inro_library(inro_hostile SOURCES lib/hostile.c lib/hostile_keys.c lib/csr_parts.c LINKS inro_base PkgConfig::crypto)
 inro_test(unit/test_core_hostile.c LINKS inro_testoffice inro_hostile)
 # The same requests, through the fuzzer's target.
@@ -173,6 +174,7 @@ foreach(name
 		core_life
 		core_provision
 		core_status
+		core_ahead
 		core_faults
 		core_secrets
 		core_ca
@@ -229,6 +231,7 @@ foreach(name
 		core_older
 		core_secrets
 		core_status
+		core_ahead
 		core_ca
 		core_ca_signer
 		core_claimed

@@ -21,6 +21,13 @@ MUST_CHECK enum inro_err issue_now(struct core *c, int64_t *ret);
 /* In the write transaction that records what was issued at that time of issue_now(). */
 MUST_CHECK enum inro_err issue_now_keep(struct core *c, int64_t at);
 
+/* Whether this is the time of something that was issued when the clock was ahead: more than a clock that issues may stand
+ * behind. */
+bool issue_time_is_ahead(int64_t at);
+/* In a write transaction: when something changes that the next list tells, as its time is compared with theirs: this
+ * clock's time, and not before that of any list there is. */
+MUST_CHECK enum inro_err issue_time_changed(struct core *c, int64_t *ret);
+
 struct issue_times {
 	int64_t clock, last; /* last 0: nothing was issued yet */
 };

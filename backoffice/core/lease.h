@@ -3,7 +3,8 @@
  *
  * 1. A lease is a row of the database: whose it is, and until when, by the database's clock.  It is
  *    taken and made longer in a write transaction, so that of two who want it one gets it.
- * 2. Who has it and is gone loses it by time alone: nobody waits longer than it was taken for.
+ * 2. Who has it and is gone loses it by time alone: nobody waits longer than it was taken for.  One that lasts longer
+ *    than any is taken for is nobody's: the database's clock was ahead when it was taken, and was set right.
  * 3. It guards against work that is done twice, not against harm: what it is about must stand if a
  *    holder was stopped for longer than his lease and goes on.
  * 4. It stays somebody's for a while when the work is done, so that nobody looks at it too soon.
@@ -14,6 +15,7 @@
 #include "backoffice/core/core.h"
 
 #define LEASE_HOLDER_MAX 128
+#define LEASE_LONGEST_MS 3600000
 
 /* "HOST/PID/NUMBER": this process as a holder, another one with each call. */
 MUST_CHECK enum inro_err lease_holder(char ret[static LEASE_HOLDER_MAX + 1]);

@@ -212,7 +212,7 @@ bool cache_get(struct cache *c, const struct cache_wish *w, struct cache_answer 
 	p = part_of(c, hash);
 	pthread_mutex_lock(&p->lock);
 	e = *find(p, hash, &at);
-	good = e && e->mark == w->mark && e->next_update > w->until;
+	good = e && e->mark == w->mark && e->this_update <= w->at && e->next_update > w->at;
 	if (good) {
 		unlink_age(p, e);
 		link_newest(p, e);

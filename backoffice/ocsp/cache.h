@@ -32,10 +32,10 @@ struct cache_answer {
 MUST_CHECK enum inro_err cache_new(size_t octets, struct cache **ret);
 void cache_free(struct cache *c); /* NULL is fine */
 
-/* An answer by who has this mark, that is good at `until`. */
+/* An answer by who has this mark, that is good at this time: one from before the clock was set back is not yet. */
 struct cache_wish {
 	struct cache_key key;
-	int64_t mark, until;
+	int64_t mark, at;
 	struct bytes certs; /* to be sent with it */
 };
 /* Appended to *ret_der as ocsp_whole() gives it.  False: there is none. */

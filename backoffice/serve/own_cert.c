@@ -15,6 +15,7 @@
 
 #include "backoffice/core/ca.h"
 #include "backoffice/core/enrol.h"
+#include "backoffice/core/issue_time.h"
 #include "backoffice/pki/cert.h"
 #include "backoffice/pki/csr.h"
 #include "backoffice/pki/pem.h"
@@ -144,7 +145,7 @@ static enum inro_err look_at(const struct cred *cred, bool *ret_over)
 	if (waits(cred))
 		return err_set(INRO_E_STATE, "the request waits for approval ('inro cert approve %lld')", id);
 	*ret_over = cred->state != CRED_ACTIVE;
-	if (cred->rec.cert.n || clock_now_ms() - cred->rec.updated_ms >= ENROL_REFUSED_MS)
+	if (cred->rec.cert.n || clock_is_over(cred->rec.updated_ms, ENROL_REFUSED_MS))
 		return INRO_OK;
 	*ret_over = false;
 	return err_set(INRO_E_STATE,
@@ -158,10 +159,14 @@ static enum inro_err ask_ca(struct own_cert *c, struct core *core, struct cred *
 	struct wish w;
 	SCOPED(buf) csr = { 0 };
 	char base[ID_ROOM], id[ID_ROOM + 8];
+	int64_t at;
 	enum inro_err e;
 
 	wish_of(c, &w);
-	e = tls_key_request(c->key, w.names, w.n, &csr);
+	/* A clock that is behind is no refusal to record each time. */
+	e = issue_now(core, &at);
+	if (e == INRO_OK)
+		e = tls_key_request(c->key, w.names, w.n, &csr);
 	if (e == INRO_OK)
 		e = request_id(c, &w, buf_bytes(&csr), base);
 	const struct cred_request r = {
@@ -209,6 +214,7 @@ static enum inro_err read_life(struct own_cert *c, struct bytes chain)
 	if (e != INRO_OK)
 		return e;
 	c->due = own_cert_due(cert.not_before, cert.not_after);
+	c->begins = cert.not_before;
 	c->ends = cert.not_after;
 	memcpy(c->fingerprint, cert.fingerprint, sizeof c->fingerprint);
 	return INRO_OK;
@@ -252,6 +258,12 @@ static const char *record_misfit(struct own_cert *c, struct core *core, const st
 	return known.rec.profile && strcmp(known.rec.profile, w->profile) != 0 ? "it is by another profile" : NULL;
 }
 
+/* One that has not begun was made when the clock was ahead. */
+static bool is_due(const struct own_cert *c)
+{
+	return c->due <= clock_now() || issue_time_is_ahead(c->begins);
+}
+
 /* The same of all of it; it is in `ctx`. */
 static const char *misfit(struct own_cert *c, struct core *core, const SSL_CTX *ctx, bool *ret_serves)
 {
@@ -261,7 +273,7 @@ static const char *misfit(struct own_cert *c, struct core *core, const SSL_CTX *
 	wish_of(c, &w);
 	why = record_misfit(c, core, &w, ret_serves);
 	*ret_serves = *ret_serves && clock_now() < c->ends;
-	if (c->due <= clock_now())
+	if (is_due(c))
 		return "it is due for renewal";
 	return tls_names_are(ctx, w.names, w.n) ? why : "it is for other names";
 }
@@ -336,7 +348,7 @@ enum inro_err own_cert_look(struct own_cert *c, struct core *core, bool now, SSL
 		return INRO_OK;
 	c->next_look = at + LOOK_MS;
 	mark = mark_of(c->file);
-	if (!c->o->tls_cert && (!mark || c->due <= clock_now())) {
+	if (!c->o->tls_cert && (!mark || is_due(c))) {
 		c->next_look = at + RETRY_SECONDS * 1000;
 		e = issue(c, core);
 		mark = mark_of(c->file);

@@ -38,7 +38,7 @@ struct own_cert {
 	int64_t file_mark; /* of the file that is in use */
 	int64_t due;	   /* when our CA makes another */
 	int64_t next_look; /* monotonic, in ms */
-	int64_t ends; /* when what our CA made is over */
+	int64_t begins, ends; /* of what our CA made */
 	uint8_t fingerprint[32]; /* SHA-256 of what our CA made */
 	char host[256];
 };

@@ -41,3 +41,11 @@ both_answers() { [[ $(grep -c '^{"status"' kept) == 2 ]]; }
 within_time both_answers || fail "the connection from before is cut: $(cat kept)"
 exec 8>&-
 stop_server
+
+# That was a clock that was ahead: once it is right again, nobody is shown a certificate that has not begun.
+echo '+0' >clock.new && mv clock.new clock
+foreign openssl verify -CAfile root.pem home/serve/root.pem >said 2>&1 && fail "it has begun: $(cat said)"
+must inro db clock --accept --why 'the clock was ahead' >/dev/null
+LD_PRELOAD=${lib[0]} start_server
+must foreign openssl verify -CAfile root.pem home/serve/root.pem >/dev/null
+stop_server

@@ -20,6 +20,23 @@ static void test_set(void **state)
 	assert_in_range(clock_now() - (int64_t)time(NULL), 0, 1);
 }
 
+/* What is noted, and holds for a time, by a clock that is then set back. */
+static void test_set_back(void **state)
+{
+	int64_t now = 1000000;
+
+	(void)state;
+	clock_set_test(now);
+	assert_false(clock_is_over(now * 1000, 60000));
+	assert_true(clock_is_over((now - 60) * 1000, 60000));
+	assert_false(clock_is_over((now + 30) * 1000, 60000));
+	assert_true(clock_is_over((now + 90) * 1000, 60000));
+	clock_set_test(0);
+	assert_true(clock_holds(now, now + 60, 60));
+	assert_false(clock_holds(now, now, 60));
+	assert_false(clock_holds(now, now + 61, 60));
+}
+
 static void test_format(void **state)
 {
 	char out[21];
@@ -64,7 +81,7 @@ static void test_parse_http(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_set),
+		cmocka_unit_test(test_set), cmocka_unit_test(test_set_back),
 		cmocka_unit_test(test_format),
 		cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_parse_http),

@@ -133,10 +133,31 @@ static void test_purge_replies(void **state)
 	assert_int_equal(office_ask(db, "SELECT count(*) FROM reply"), 0);
 }
 
+/* What a clock that was ahead has noted is nobody's answer for long, and stops nobody. */
+static void test_clock_was_ahead(void **state)
+{
+	static const uint8_t hash[32] = { 1 }, other[32] = { 2 };
+	struct core *c = *state;
+	int64_t now = clock_now();
+	SCOPED(reply) r = { 0 };
+	SCOPED(reply) cut_off = { 0 };
+	SCOPED(reply) again = { 0 };
+
+	clock_set_test(now + 400 * 86400);
+	OK(reply_begin(c, BYTES(hash, 32), BYTES(hash, 32), &r));
+	OK(reply_end(c, &r, 201, "application/json", bytes_of("{}")));
+	clock_set_test(now + 7200);
+	OK(reply_begin(c, BYTES(other, 32), BYTES(other, 32), &cut_off));
+	clock_set_test(now);
+	begin(c, 1, 0, &again);
+	begin(c, 2, 0, &again);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-	const struct CMUnitTest tests[] = { T(test_cut_off), T(test_failed), T(test_purge_replies) };
+	const struct CMUnitTest tests[] = { T(test_cut_off), T(test_failed), T(test_purge_replies),
+					    T(test_clock_was_ahead) };
 
 	return cmocka_run_group_tests(tests, office_with_key, office_drop_key);
 }

@@ -554,6 +554,7 @@ static void test_cache(void **state)
 	put(c, 5, cache_drops(c));
 	assert_true(has(c, 7, 5, 99));
 	assert_false(has(c, 7, 5, 100)); /* it has ended */
+	assert_false(has(c, 7, 5, 0));	 /* the clock was ahead */
 	assert_false(has(c, 8, 5, 10));	 /* another one answers now */
 	assert_false(has(c, 7, 6, 10));
 	/* who looked at the database before keeps nothing after */

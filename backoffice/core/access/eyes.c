@@ -99,7 +99,7 @@ static enum inro_err still_good(struct core *c, int64_t id, int64_t need)
 			    "proposal %lld was made when %lld approval(s) were enough; now it "
 			    "takes %lld: propose it anew",
 			    (long long)id, (long long)p.need, (long long)need);
-	if (e == INRO_OK && clock_now_ms() - p.updated_ms > days * DAY_MS)
+	if (e == INRO_OK && clock_is_over(p.updated_ms, days * DAY_MS + 1))
 		e = err_set(INRO_E_POLICY,
 			    "proposal %lld was approved more than %lld days ago: propose it anew",
 			    (long long)id, (long long)days);

@@ -13,6 +13,7 @@
 
 #include "backoffice/core/account.h"
 #include "backoffice/core/internal.h"
+#include "backoffice/core/issue_time.h"
 #include "backoffice/core/setting.h"
 #include "backoffice/pki/verifier.h"
 #include "base/clock.h"
@@ -157,7 +158,7 @@ static int64_t settles_in(const struct account *who, int64_t lock_seconds)
 {
 	int64_t age = clock_now() - (who->locked_until - lock_seconds);
 
-	/* Before its time: the clock was set back, and nothing settles until it is there again. */
+	/* Before its time: another server's clock is a little ahead. */
 	return age >= 0 && age * 1000 < SETTLE_MS ? SETTLE_STEP : 0;
 }
 
@@ -174,7 +175,7 @@ static enum inro_err count_try(struct core *c, void *arg)
 		e = setting_number(c, "password.lock", &lock);
 	if (e != INRO_OK || !l->who.id)
 		return e;
-	if (l->who.locked_until > now) {
+	if (clock_holds(now, l->who.locked_until, lock + ISSUE_TIME_SLACK)) {
 		l->wait_ms = settles_in(&l->who, lock);
 		account_clear(&l->who);
 		return INRO_OK;

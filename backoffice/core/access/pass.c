@@ -16,6 +16,7 @@
 #define VALUE_OCTETS 32
 #define DAY_SECONDS  INT64_C(86400)
 #define SEEN_MS	     60000
+#define AHEAD_MS     INT64_C(3600000) /* that the clock of another server may be */
 
 void pass_list_clear(struct pass_list *l)
 {
@@ -79,6 +80,12 @@ enum inro_err pass_verbs_check(const char *verbs)
 
 /* ---- found ---- */
 
+/* One with an end that is from a time to come was given when the clock was ahead: it would last for that much longer. */
+static bool is_over(const struct pass *p)
+{
+	return p->until && (p->until <= clock_now() || p->created_ms - clock_now_ms() > AHEAD_MS);
+}
+
 enum inro_err pass_by_hash(struct core *c, enum pass_kind kind, struct bytes hash, struct pass *ret)
 {
 	const struct store_cond conds[] = {
@@ -91,7 +98,7 @@ enum inro_err pass_by_hash(struct core *c, enum pass_kind kind, struct bytes has
 
 	if (e == INRO_E_NOT_FOUND)
 		return err_set(e, "no such %s, or it was revoked", pass_kind_names[kind]);
-	if (e == INRO_OK && ret->until && ret->until <= clock_now())
+	if (e == INRO_OK && is_over(ret))
 		return err_set(INRO_E_STATE, "the %s '%s' is over", pass_kind_names[kind], ret->name);
 	return e;
 }
@@ -120,7 +127,7 @@ enum inro_err pass_seen(struct core *c, const struct pass *p)
 {
 	int64_t id = p->id;
 
-	if (clock_now_ms() - p->seen_ms < SEEN_MS)
+	if (!clock_is_over(p->seen_ms, SEEN_MS))
 		return INRO_OK;
 	return core_write(c, seen_work, &id);
 }

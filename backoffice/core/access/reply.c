@@ -19,11 +19,13 @@ static enum inro_err drop_where(struct core *c, struct store_query q)
 
 static enum inro_err drop_old(struct core *c, void *arg)
 {
-	const struct store_cond old = { .field = "created_ms", .op = STORE_LT,
-					.number = clock_now_ms() - REPLY_KEEP_MS };
+	int64_t now = clock_now_ms();
+	const struct store_cond old = { .field = "created_ms", .op = STORE_LT, .number = now - REPLY_KEEP_MS };
+	const struct store_cond ahead = { .field = "created_ms", .op = STORE_GT, .number = now + REPLY_KEEP_MS };
+	enum inro_err e = drop_where(c, (struct store_query) { .conds = &old, .n = 1 });
 
 	(void)arg;
-	return drop_where(c, (struct store_query) { .conds = &old, .n = 1 });
+	return e == INRO_OK ? drop_where(c, (struct store_query) { .conds = &ahead, .n = 1 }) : e;
 }
 
 enum inro_err reply_purge(struct core *c)
@@ -49,7 +51,7 @@ static enum inro_err judge_reply(struct core *c, struct asking *a)
 		return err_set(INRO_E_POLICY, "this idempotency key was used for another request");
 	if (a->out.status > REPLY_BEGUN)
 		return INRO_OK;
-	a->busy = clock_now_ms() - a->out.created_ms < REPLY_WORK_MS;
+	a->busy = !clock_is_over(a->out.created_ms, REPLY_WORK_MS);
 	if (a->busy || a->out.status == REPLY_BEGUN)
 		return INRO_OK;
 	a->out.created_ms = clock_now_ms();

@@ -423,7 +423,7 @@ static enum inro_err is_due(struct core *c, int64_t events, int64_t first_ms, bo
 
 	if (e == INRO_OK)
 		*ret = events >= r->every ||
-		       (r->minutes && events && clock_now_ms() - first_ms >= r->minutes * MINUTE_MS);
+		       (r->minutes && events && clock_is_over(first_ms, r->minutes * MINUTE_MS));
 	return e;
 }
 

@@ -6,6 +6,7 @@
 #include "backoffice/core/ca/ca_reach.h"
 #include "backoffice/core/authority.h"
 #include "backoffice/core/duty.h"
+#include "backoffice/core/issue_time.h"
 #include "backoffice/core/lease.h"
 #include "backoffice/pki/cert.h"
 #include "backoffice/pki/pem.h"
@@ -406,15 +407,28 @@ static enum inro_err send_numbered(struct core *c, struct sending *s, int64_t id
 
 #define ORDER_CONDS 4
 
+/* Nothing is put off for longer: what is, was put off when the clock was ahead. */
+#define PUT_OFF_MAX_MS (DAY_MS + ISSUE_TIME_SLACK * SECOND_MS)
+
+static struct store_cond whose_time_has_come(bool ahead)
+{
+	int64_t now = clock_now_ms();
+
+	if (ahead)
+		return (struct store_cond) { .field = "due_ms", .op = STORE_GT, .number = now + PUT_OFF_MAX_MS };
+	return (struct store_cond) { .field = "due_ms", .op = STORE_LE, .number = now };
+}
+
 /* Of all of a CA those whose time has come.  What a CA that is out of use has signed may be revoked for
  * years; certificates it makes no more. */
-static size_t due_conds(const struct core *c, const struct ca *ca, struct store_cond conds[static ORDER_CONDS])
+static size_t due_conds(const struct core *c, const struct ca *ca, bool ahead,
+			struct store_cond conds[static ORDER_CONDS])
 {
 	size_t n = 0;
 
 	conds[n++] = (struct store_cond) { .field = "tenant", .number = c->tenant };
 	conds[n++] = (struct store_cond) { .field = "ca", .number = ca->id };
-	conds[n++] = (struct store_cond) { .field = "due_ms", .op = STORE_LE, .number = clock_now_ms() };
+	conds[n++] = whose_time_has_come(ahead);
 	if (ca->state != CA_ACTIVE)
 		conds[n++] = (struct store_cond) { .field = "csr", .op = STORE_NONE };
 	return n;
@@ -445,19 +459,23 @@ static enum inro_err queue_add(void *arg, void *record)
 	return INRO_OK;
 }
 
+#define ALL_CONDS 2 /* of ORDER_CONDS: whatever is due */
+
 /* Those that have waited longest come first. */
 static enum inro_err read_queue(struct core *c, struct sending *s, struct queue *ret)
 {
 	struct store_cond conds[ORDER_CONDS];
-	const struct store_query all = { .conds = conds, .n = 2 };
-	struct store_query q = { .conds = conds, .n = due_conds(c, &s->ca, conds), .order = "due_ms" };
+	struct store_query q = { .conds = conds, .n = ALL_CONDS, .order = "due_ms" };
 	int64_t n = 0;
-	enum inro_err e = store_count(c->store, &ca_order_type, &all, &n);
+	enum inro_err e;
 
-	if (s->now)
-		q.n = all.n;
-	if (e == INRO_OK)
+	(void)due_conds(c, &s->ca, false, conds);
+	e = store_count(c->store, &ca_order_type, &q, &n);
+	for (int ahead = 0; e == INRO_OK && ahead <= !s->now; ahead++) {
+		if (!s->now)
+			q.n = due_conds(c, &s->ca, ahead, conds);
 		e = store_each(c->store, &ca_order_type, &q, queue_add, ret);
+	}
 	s->waiting = (size_t)n;
 	s->done.later = s->waiting > ret->n ? s->waiting - ret->n : 0;
 	return e;
@@ -571,21 +589,23 @@ enum inro_err ca_send(struct core *c, const char *name, bool now, ca_sent_fn *fn
 /* Who has nothing to send is not asked for its certificates each time. */
 static enum inro_err is_due(struct core *c, const struct ca_way *way, struct ca *ca, bool *ret)
 {
-	SCOPED(ca_order) first = { 0 };
 	struct store_cond conds[ORDER_CONDS];
 	struct store_query q = { .conds = conds, .limit = 1 };
 	enum inro_err e;
 
 	*ret = false;
-	if (way->due_ms > clock_now_ms())
+	if (clock_holds(clock_now_ms(), way->due_ms, PUT_OFF_MAX_MS))
 		return INRO_OK;
 	e = store_get(c->store, way->ca, ca);
-	if (e != INRO_OK)
-		return e;
-	q.n = due_conds(c, ca, conds);
-	e = store_find(c->store, &q, &first);
-	*ret = e == INRO_OK;
-	return e == INRO_E_NOT_FOUND ? INRO_OK : e;
+	for (int ahead = 0; e == INRO_OK && ahead <= 1 && !*ret; ahead++) {
+		SCOPED(ca_order) first = { 0 };
+
+		q.n = due_conds(c, ca, ahead, conds);
+		e = store_find(c->store, &q, &first);
+		*ret = e == INRO_OK;
+		e = e == INRO_E_NOT_FOUND ? INRO_OK : e;
+	}
+	return e;
 }
 
 static enum inro_err send_due(struct core *c, const void *way)

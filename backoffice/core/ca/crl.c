@@ -21,6 +21,7 @@
 #define HOUR_SECONDS 3600
 #define DAY_SECONDS  86400
 #define CRL_DAYS_MAX 3650
+#define EVER	     1 /* the first second of all: 0 is no time in a condition */
 
 /* One of the lists that are made together. */
 struct part {
@@ -73,18 +74,26 @@ static struct part *part_of(const struct listing *l, struct bytes serial)
 	return shard < l->n ? &l->parts[shard] : NULL;
 }
 
+/* Since when entries are on this list: those that the complete one before it has not had.  That one is from a time that
+ * was not there yet where the clock was ahead and that was taken back (`inro db clock --accept`): it was issued past no
+ * end, and what has changed since then can't be told, so that all is repeated. */
+static int64_t since(const struct part *p)
+{
+	return p->scope.full_at > p->info.this_update ? EVER : p->scope.full_at;
+}
+
 /* The query is for the list that has the most; of another one it may be too much. */
 static bool belongs(const struct listing *l, const struct part *p, const struct listed *rec)
 {
-	return rec->not_after >= p->scope.full_at &&
-	       (!l->in->delta || rec->listed_at >= p->scope.full_at);
+	return rec->not_after >= since(p) && (!l->in->delta || rec->listed_at >= since(p));
 }
 
 static enum inro_err put_on(struct part *p, const struct listed *rec)
 {
+	const int64_t left = rec->listed_at < p->info.this_update ? rec->listed_at : p->info.this_update;
 	const struct crl_entry entry = {
 		.serial = rec->serial,
-		.revoked_at = rec->revoked_at ? rec->revoked_at : rec->listed_at,
+		.revoked_at = rec->revoked_at ? rec->revoked_at : left,
 		.reason = rec->revoked_at ? (enum crl_reason)rec->reason : CRL_REMOVE,
 		.invalid_since = rec->invalid_at,
 	};
@@ -111,29 +120,29 @@ static enum inro_err add_whole(void *arg, void *record)
 	return p ? put_on(p, rec) : INRO_OK;
 }
 
-static int64_t earliest_full(const struct listing *l)
+static int64_t since_earliest(const struct listing *l)
 {
-	int64_t at = l->parts[0].scope.full_at;
+	int64_t at = since(&l->parts[0]);
 
 	for (size_t i = 1; i < l->n; i++)
-		if (l->parts[i].scope.full_at < at)
-			at = l->parts[i].scope.full_at;
+		if (since(&l->parts[i]) < at)
+			at = since(&l->parts[i]);
 	return at;
 }
 
 /* RFC 5280 3.3: an entry stays until it has been on one list issued past the certificate's end. */
 static enum inro_err add_entries(struct core *c, struct listing *l)
 {
-	int64_t since = earliest_full(l);
+	int64_t at = since_earliest(l);
 	bool whole = l->n == 1 && !l->in->delta;
 	const struct store_cond conds[] = {
 		{ .field = "ca", .number = l->ca.id },
 		{ .field = "ca_generation", .number = l->ca.generation },
 		{ .field = "listed_at", .op = STORE_SOME },
-		{ .field = "not_after", .op = STORE_GE, .number = since },
+		{ .field = "not_after", .op = STORE_GE, .number = at },
 		{ .field = l->in->delta ? "listed_at" : "revoked_at",
 		  .op = l->in->delta ? STORE_GE : STORE_SOME,
-		  .number = since },
+		  .number = at },
 	};
 	const struct store_query q = { .conds = conds,
 				       .n = ARRAY_LEN(conds) - whole,
@@ -326,7 +335,8 @@ static enum inro_err record_work(struct core *c, void *arg)
 
 	if (e != INRO_OK)
 		return e;
-	if (ca.generation == l->ca.generation && ca.crl_at < l->parts[0].info.this_update)
+	if (ca.generation == l->ca.generation &&
+	    (ca.crl_at < l->parts[0].info.this_update || issue_time_is_ahead(ca.crl_at)))
 		ca.crl_at = l->parts[0].info.this_update;
 	ca.updated_ms = clock_now_ms();
 	e = each_part(c, l, record_part);

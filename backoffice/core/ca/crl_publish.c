@@ -8,6 +8,7 @@
 #include "backoffice/core/ca_signer.h"
 #include "backoffice/core/duty.h"
 #include "backoffice/core/internal.h"
+#include "backoffice/core/issue_time.h"
 #include "backoffice/pki/crl.h"
 #include "base/clock.h"
 
@@ -239,16 +240,20 @@ static enum inro_err is_due(struct core *c, const struct ca *ca, const struct ca
 	/* One that ends with the CA is the last one. */
 	if (e == INRO_OK && l.next_update >= ca->not_after)
 		*ret = false;
+	*ret = *ret || issue_time_is_ahead(l.this_update);
 	return e == INRO_E_NOT_FOUND ? INRO_OK : e;
 }
 
-/* A token that is not open for this process is no refusal to record each time. */
-static enum inro_err key_at_hand(struct core *c, const struct ca *ca)
+/* A token that is not open for this process, and a clock that is behind, are no refusals to record each time. */
+static enum inro_err can_sign(struct core *c, const struct ca *ca)
 {
 	SCOPED(cert) cert = { 0 };
 	struct ca_signer there;
-	enum inro_err e = cert_read(blob_bytes(&ca->cert), &cert);
+	int64_t at;
+	enum inro_err e = issue_now(c, &at);
 
+	if (e == INRO_OK)
+		e = cert_read(blob_bytes(&ca->cert), &cert);
 	return e == INRO_OK ? ca_signer_open(c, ca, &cert, &there) : e;
 }
 
@@ -261,7 +266,7 @@ static enum inro_err publish_if_due(struct core *c, const struct ca *ca, const s
 
 	if (e != INRO_OK || !due)
 		return e;
-	e = key_at_hand(c, ca);
+	e = can_sign(c, ca);
 	if (e == INRO_OK)
 		e = crl_publish(c, w, &info);
 	return e == INRO_OK ? duty_goes_on(c) : e;

@@ -10,6 +10,7 @@
 #include "backoffice/core/ca_policy.h"
 #include "backoffice/core/ca_signer.h"
 #include "backoffice/core/issue.h"
+#include "backoffice/core/issue_time.h"
 #include "backoffice/core/key_use.h"
 #include "backoffice/core/keyring.h"
 #include "backoffice/core/signer.h"
@@ -357,13 +358,15 @@ enum inro_err delegate_find(struct core *c, enum signer_purpose purpose, int64_t
 	SCOPED(credential) rec = { 0 };
 	enum inro_err e;
 
-	/* One that was made by hand for a short time: when it is over, the one before goes on. */
+	/* One that was made by hand for a short time: when it is over, the one before goes on; also where one was made
+	 * when the clock was ahead. */
 	do {
 		credential_clear(&rec);
 		e = find_newest(c, &of, row.id, &row);
 		if (e == INRO_OK)
 			e = store_get(c->store, row.credential, &rec);
-	} while (e == INRO_OK && is_active(&rec) && rec.not_after <= clock_now());
+	} while (e == INRO_OK && is_active(&rec) &&
+		 (rec.not_after <= clock_now() || issue_time_is_ahead(rec.not_before)));
 	if (e != INRO_OK)
 		return e == INRO_E_NOT_FOUND ? INRO_OK : e;
 	/* The one before may be of the same key: whoever was revoked has none in his place. */

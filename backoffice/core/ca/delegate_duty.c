@@ -6,6 +6,7 @@
 #include "backoffice/core/ca/delegate.h"
 #include "backoffice/core/ca_policy.h"
 #include "backoffice/core/duty.h"
+#include "backoffice/core/issue_time.h"
 #include "backoffice/core/signer.h"
 #include "backoffice/core/status.h"
 #include "base/clock.h"
@@ -28,7 +29,7 @@ struct renewing {
 static enum inro_err renew_key(struct core *c, const struct ca *ca, enum signer_purpose purpose)
 {
 	SCOPED(credential) rec = { 0 };
-	int64_t id, now = clock_now();
+	int64_t id, at, now = clock_now();
 	bool due = false;
 	enum inro_err e;
 
@@ -39,7 +40,10 @@ static enum inro_err renew_key(struct core *c, const struct ca *ca, enum signer_
 		e = delegate_is_due(blob_bytes(&ca->cert), blob_bytes(&rec.cert), &due);
 	if (e != INRO_OK || !due)
 		return e;
-	e = delegate_make(c, purpose, ca->id, ca->generation);
+	/* A clock that is behind is no refusal to record each time. */
+	e = issue_now(c, &at);
+	if (e == INRO_OK)
+		e = delegate_make(c, purpose, ca->id, ca->generation);
 	return e == INRO_OK ? duty_goes_on(c) : e; /* or it is another server's by now */
 }
 

@@ -65,6 +65,20 @@ enum inro_err issue_now_keep(struct core *c, int64_t at)
 	return at > last ? write_last(c, at) : INRO_OK;
 }
 
+bool issue_time_is_ahead(int64_t at)
+{
+	return at - clock_now() > ISSUE_TIME_SLACK;
+}
+
+enum inro_err issue_time_changed(struct core *c, int64_t *ret)
+{
+	int64_t now = clock_now(), last = 0;
+	enum inro_err e = last_time(c, &last);
+
+	*ret = now > last ? now : last;
+	return e;
+}
+
 enum inro_err issue_times(struct core *c, struct issue_times *ret)
 {
 	ret->clock = clock_now();

@@ -15,6 +15,7 @@
 #include "backoffice/core/cred.h"
 #include "backoffice/core/fleet.h"
 #include "backoffice/core/internal.h"
+#include "backoffice/core/issue_time.h"
 #include "backoffice/core/key_use.h"
 #include "backoffice/core/seal.h"
 #include "backoffice/core/status.h"
@@ -168,8 +169,8 @@ static enum inro_err apply_one(struct core *c, struct credential *rec, const str
 		e = count_state(c, rec, 1);
 	if (effects[change->verb])
 		effects[change->verb](rec, change, now);
-	if (rec->revoked_at || listed)
-		rec->listed_at = now;
+	if (e == INRO_OK && (rec->revoked_at || listed))
+		e = issue_time_changed(c, &rec->listed_at);
 	if (e == INRO_OK && change->cause)
 		e = text_set(&rec->cause, change->cause);
 	rec->updated_ms = clock_now_ms();

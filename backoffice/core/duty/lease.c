@@ -66,7 +66,7 @@ static enum inro_err load(struct core *c, const char *name, struct lease *ret, i
 
 static bool is_free(const struct lease *l, const char *holder, int64_t now)
 {
-	return l->until_ms <= now ||
+	return !clock_holds(now, l->until_ms, LEASE_LONGEST_MS) ||
 	       (*holder && strcmp(text_or_empty(l->holder), holder) == 0);
 }
 
@@ -108,6 +108,8 @@ enum inro_err lease_take(struct core *c, const char *name, const char *holder, i
 	int64_t now = 0;
 	enum inro_err e = core_check_text("a lease's name", name, LEASE_NAME_MAX);
 
+	if (e == INRO_OK && ms > LEASE_LONGEST_MS)
+		e = err_set(INRO_E_ARG, "a lease is for at most %d ms", LEASE_LONGEST_MS);
 	/* Who sees that it is another's disturbs nobody. */
 	if (e == INRO_OK)
 		e = load(c, name, &l, &now);
@@ -168,6 +170,6 @@ enum inro_err lease_left(struct core *c, const char *name, int64_t *ret_ms)
 	enum inro_err e = load(c, name, &l, &now);
 
 	if (e == INRO_OK)
-		*ret_ms = l.until_ms > now ? l.until_ms - now : 0;
+		*ret_ms = clock_holds(now, l.until_ms, LEASE_LONGEST_MS) ? l.until_ms - now : 0;
 	return e;
 }

@@ -96,7 +96,7 @@ static enum again look_at(const struct cred *cred)
 		return AGAIN_GOOD;
 	if (cred->state == CRED_REVOKED)
 		return AGAIN_BAD;
-	if (was_refused(cred) && clock_now_ms() - cred->rec.updated_ms < ENROL_REFUSED_MS)
+	if (was_refused(cred) && !clock_is_over(cred->rec.updated_ms, ENROL_REFUSED_MS))
 		return AGAIN_BAD;
 	return AGAIN_OVER;
 }

@@ -39,7 +39,7 @@ enum inro_err job_at_work(struct core *c, const struct job *j, bool *ret)
 	if (!*by || !lease_holder_lives(by))
 		return INRO_OK;
 	e = store_now(c->store, &now);
-	*ret = e == INRO_OK && j->lease_until_ms > now;
+	*ret = e == INRO_OK && clock_holds(now, j->lease_until_ms, LEASE_MS);
 	return e;
 }
 

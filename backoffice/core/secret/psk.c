@@ -7,6 +7,7 @@
 
 #include "backoffice/core/fleet.h"
 #include "backoffice/core/group.h"
+#include "backoffice/core/issue_time.h"
 #include "backoffice/core/keyring.h"
 #include "backoffice/core/move.h"
 #include "backoffice/core/secret/secrets.h"
@@ -357,7 +358,7 @@ static enum inro_err count_work(struct core *c, void *arg)
 	enum inro_err e = load_attempt(c, a);
 
 	a->settles = false;
-	if (e == INRO_OK && a->now.locked_until > now) {
+	if (e == INRO_OK && clock_holds(now, a->now.locked_until, a->policy.psk.lock_seconds + ISSUE_TIME_SLACK)) {
 		int64_t age = now - (a->now.locked_until - a->policy.psk.lock_seconds);
 
 		a->settles = age >= 0 && age < SETTLE_SECONDS;
