@@ -27,6 +27,7 @@ struct client {
 	int fd;
 	SSL *ssl;
 	unsigned long n;
+	double cpu_us;
 	float *ms;
 	char answer[ANSWER_MAX];
 };
@@ -145,6 +146,7 @@ static void *run(void *arg)
 	while (bench_ns(CLOCK_MONOTONIC) < c->end);
 	if (c->fd >= 0)
 		close_client(c);
+	c->cpu_us = (double)bench_ns(CLOCK_THREAD_CPUTIME_ID) / 1e3;
 	return NULL;
 }
 
@@ -163,6 +165,7 @@ static void sum_up(struct client *all, unsigned n, double seconds, struct load_r
 	*ret = (struct load_result) { 0 };
 	for (unsigned i = 0; i < n; i++) {
 		ret->n += all[i].n;
+		ret->cpu_us += all[i].cpu_us;
 		samples += all[i].n < SAMPLES_MAX ? all[i].n : SAMPLES_MAX;
 	}
 	ms = malloc(samples * sizeof *ms);
@@ -177,6 +180,7 @@ static void sum_up(struct client *all, unsigned n, double seconds, struct load_r
 	ret->p50_ms = (double)ms[samples / 2];
 	ret->p99_ms = (double)ms[samples * 99 / 100];
 	ret->rate = (double)ret->n / seconds;
+	ret->cpu_us /= ret->n ? (double)ret->n : 1;
 	free(ms);
 }
 

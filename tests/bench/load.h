@@ -29,6 +29,7 @@ struct load_result {
 	double rate;	       /* answers a second */
 	double p50_ms, p99_ms; /* from the first byte of the request (of the connection, with new_each) */
 	unsigned long n;
+	double cpu_us; /* of the client's threads, for one answer */
 };
 
 void load_run(const struct load *l, struct load_result *ret);
