@@ -52,6 +52,7 @@ inro_test(unit/test_core_job.c LINKS inro_testoffice)
 inro_test(unit/test_core_job_certs.c LINKS inro_testoffice)
 inro_test(unit/test_core_job_sent.c LINKS inro_testoffice)
 inro_test(unit/test_core_job_again.c LINKS inro_testoffice)
+inro_test(unit/test_core_job_lot.c LINKS inro_testoffice)
 inro_test(fault/test_fault_jobs.c LINKS inro_testoffice TIMEOUT 3600)
 inro_fuzz(fuzz/fuzz_archive.c CORPUS fuzz/corpus/archive LINKS inro_core inro_testlib)
 inro_fuzz(fuzz/fuzz_csv.c CORPUS fuzz/corpus/csv LINKS inro_core)
@@ -156,6 +157,7 @@ foreach(name
 		core_job_certs
 		core_job_sent
 		core_job_again
+		core_job_lot
 		core_audit
 		core_marks
 		core_errand
@@ -215,6 +217,7 @@ foreach(name
 		core_job_certs
 		core_job_sent
 		core_job_again
+		core_job_lot
 		core_issue
 		core_lease
 		core_life

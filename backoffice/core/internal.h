@@ -63,7 +63,7 @@ struct renewal_rules {
 	bool only_once;		 /* a key has one certificate */
 	int64_t overlap;
 };
-#define RENEWAL_RULES 16 /* groups share places */
+#define RENEWAL_RULES 128 /* groups share places */
 
 /* The key that signs the audit does not work: why, and when it is tried again (audit_mark.c). */
 struct mark_trouble {

@@ -18,7 +18,7 @@
 #include "backoffice/pki/blocklist.h"
 #include "backoffice/pki/csr.h"
 
-#define DESK_POLICIES 16
+#define DESK_POLICIES 64
 
 /* What requests to one CA by one profile share. */
 struct issue_desk {
@@ -88,6 +88,9 @@ MUST_CHECK enum inro_err making_parse(struct making *j);
 MUST_CHECK enum inro_err making_device(struct core *c, struct making *j);
 /* Both. */
 MUST_CHECK enum inro_err making_read(struct core *c, struct making *j);
+/* In a transaction: making_device() and making_plan() of these, which were parsed, come next (store_foresee()); or, with
+ * `keys` alone, making_record(). */
+MUST_CHECK enum inro_err making_foresee(struct core *c, const struct making *const *js, size_t n, bool keys);
 /* The request is signed by its key, which is of a kind that the profile takes. */
 MUST_CHECK enum inro_err making_verify(const struct making *j);
 /* Its device may have a certificate. */

@@ -400,6 +400,15 @@ static bool has_prefix_of_bytes(const struct record_type *t, const struct store_
 	return false;
 }
 
+/* Nothing but ids beside the tenant. */
+static bool is_by_id(const struct store_query *q)
+{
+	for (size_t i = 1; i < q->n; i++)
+		if (!q->conds[i].field || strcmp(q->conds[i].field, "id") != 0)
+			return false;
+	return true;
+}
+
 /* SQLite takes any index that begins with the tenant for one that finds few rows, and sorts them:
  * where there is a better way, the plus keeps it from that. */
 static bool hides_tenant(const struct sql *s, const struct record_type *t,
@@ -408,7 +417,7 @@ static bool hides_tenant(const struct sql *s, const struct record_type *t,
 	if (s->mark != '?' || !q->n || q->conds[0].op != STORE_EQ ||
 	    strcmp(q->conds[0].field, "tenant") != 0)
 		return false;
-	return (q->n == 1 && !q->order) || has_prefix_of_bytes(t, q);
+	return (is_by_id(q) && !q->order) || has_prefix_of_bytes(t, q);
 }
 
 /* Stored otherwise than it is shown, or not in this table. */

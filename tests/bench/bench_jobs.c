@@ -2,7 +2,7 @@
  * What jobs over a whole fleet cost (fleet.h: each device has a certificate and an AES key): disable,
  * enable, delete (which revokes) and rekey, for which the requests with the new keys lie in a folder.
  *
- *   build/check/tests/bench_jobs [DEVICES]
+ *   build/check/tests/bench_jobs [DEVICES [moves|rekey]]
  *
  * A line a job: seconds by the clock and of CPU, and microseconds of CPU a device.  The same rows are then written
  * by a bare SQL script to a copy of the same database, 500 devices a transaction, an event beside each row, but no
@@ -247,13 +247,18 @@ static void rekey_them(void)
 
 int main(int argc, char **argv)
 {
+	const char *only = argc > 2 ? argv[2] : NULL;
+
 	devices = argc > 1 ? strtol(argv[1], NULL, 10) : devices;
-	bench_need(devices > 0, "usage: bench_jobs [DEVICES]");
+	bench_need(devices > 0 && (!only || strcmp(only, "moves") == 0 || strcmp(only, "rekey") == 0),
+		   "usage: bench_jobs [DEVICES [moves|rekey]]");
 	script_settle();
 	office_tokens();
 	bench_print_machine();
 	printf("%ld devices\n", devices);
-	move_them();
-	rekey_them();
+	if (!only || strcmp(only, "moves") == 0)
+		move_them();
+	if (!only || strcmp(only, "rekey") == 0)
+		rekey_them();
 	return 0;
 }

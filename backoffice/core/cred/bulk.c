@@ -14,15 +14,13 @@
 #include "backoffice/core/approval.h"
 #include "backoffice/core/attested.h"
 #include "backoffice/core/authority.h"
-#include "backoffice/core/fleet.h"
 #include "backoffice/core/issue.h"
 #include "backoffice/core/issuing.h"
-#include "backoffice/core/key_use.h"
 #include "backoffice/core/view.h"
 #include "base/ahead.h"
 #include "base/clock.h"
 
-#define DECIDED_AT_ONCE 16
+#define DECIDED_AT_ONCE 64
 #define LOT_TRIES	5 /* for a database that goes away in the midst of what is read together */
 #define ID_DOMAIN "inro-request-1"
 #define ID_ROOM	  256 /* what there mostly is beside the request */
@@ -345,26 +343,16 @@ static enum inro_err go_on(struct cred_bulk *b)
 	return e;
 }
 
-/* Those that could be read at all: their devices, and who has their keys. */
+/* Those that could be read at all. */
 static enum inro_err foresee(struct batch *batch, size_t from, size_t to)
 {
-	const char *devices[DECIDED_AT_ONCE];
-	struct bytes keys[DECIDED_AT_ONCE];
+	const struct making *js[DECIDED_AT_ONCE];
 	size_t n = 0;
-	enum inro_err e;
 
-	for (size_t i = from; i < to; i++) {
-		const struct work *w = &batch->works[i];
-
-		if (w->read.e != INRO_OK)
-			continue;
-		devices[n] = w->request.device;
-		keys[n++] = making_key(&w->j);
-	}
-	if (n < 2)
-		return INRO_OK;
-	e = device_foresee(batch->bulk->c, devices, n);
-	return e == INRO_OK ? key_use_foresee(batch->bulk->c, keys, n) : e;
+	for (size_t i = from; i < to; i++)
+		if (batch->works[i].read.e == INRO_OK)
+			js[n++] = &batch->works[i].j;
+	return making_foresee(batch->bulk->c, js, n, false);
 }
 
 /* What is read for some rows goes into one transaction, which waits for no verification of theirs. */
@@ -431,11 +419,25 @@ static enum inro_err record_refusal(struct core *c, const struct work *w)
 	return audit_append(c, &entry);
 }
 
+/* Where something was recorded since they were decided about, their keys are looked at again. */
+static enum inro_err foresee_made(struct core *c, const struct batch *b)
+{
+	const struct making *js[BULK_MAX];
+	size_t n = 0;
+
+	for (size_t i = 0; !b->bulk->desk.keys_stand && i < b->n; i++)
+		if (b->works[i].made)
+			js[n++] = &b->works[i].j;
+	return making_foresee(c, js, n, true);
+}
+
 static enum inro_err record_all(struct core *c, void *arg)
 {
 	struct batch *b = arg;
 	enum inro_err e = desk_recheck(c, &b->bulk->desk);
 
+	if (e == INRO_OK)
+		e = foresee_made(c, b);
 	store_defer(c->store);
 	for (size_t i = 0; e == INRO_OK && i < b->n; i++) {
 		struct work *w = &b->works[i];

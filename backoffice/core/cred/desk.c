@@ -1,9 +1,12 @@
-/* desk - what requests to one CA share: its profile, the policies of groups, who issues; see issuing.h. */
+/* desk - what requests to one CA share: its profile, the policies of groups, who issues, and what is read for many of them
+ * at once; see issuing.h. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "backoffice/core/authority.h"
 #include "backoffice/core/ca_policy.h"
+#include "backoffice/core/fleet.h"
 #include "backoffice/core/group.h"
 #include "backoffice/core/issue_time.h"
 #include "backoffice/core/issuing.h"
@@ -78,7 +81,8 @@ enum inro_err desk_policy(struct core *c, struct issue_desk *d, int64_t group,
 void desk_forget_policies(struct issue_desk *d)
 {
 	for (size_t i = 0; i < DESK_POLICIES; i++) {
-		policy_clear(&d->policies[i].policy);
+		if (d->policies[i].known)
+			policy_clear(&d->policies[i].policy);
 		d->policies[i] = (struct desk_policy) { 0 };
 	}
 }
@@ -211,4 +215,41 @@ enum inro_err desk_recheck(struct core *c, struct issue_desk *d)
 	if (e == INRO_OK && now.generation != d->ca->generation)
 		e = err_set(INRO_E_STATE, "CA '%s' has another key by now; try again", now.name);
 	return e == INRO_OK ? ca_usable(c, &now, clock_now()) : e;
+}
+
+/* ---- many at once ---- */
+
+static enum inro_err foresee_devices(struct core *c, const struct making *const *js, size_t n)
+{
+	const char **ids = calloc(n, sizeof *ids);
+	enum inro_err e;
+
+	if (!ids)
+		return err_set(INRO_E_NO_MEMORY, "no memory for %zu devices", n);
+	for (size_t i = 0; i < n; i++)
+		ids[i] = js[i]->in->request->device;
+	e = device_foresee(c, ids, n);
+	free(ids);
+	return e;
+}
+
+static enum inro_err foresee_keys(struct core *c, const struct making *const *js, size_t n)
+{
+	struct bytes *keys = calloc(n, sizeof *keys);
+	enum inro_err e;
+
+	if (!keys)
+		return err_set(INRO_E_NO_MEMORY, "no memory for %zu keys", n);
+	for (size_t i = 0; i < n; i++)
+		keys[i] = making_key(js[i]);
+	e = key_use_foresee(c, keys, n);
+	free(keys);
+	return e;
+}
+
+enum inro_err making_foresee(struct core *c, const struct making *const *js, size_t n, bool keys)
+{
+	enum inro_err e = keys || n < 2 ? INRO_OK : foresee_devices(c, js, n);
+
+	return e == INRO_OK && n > 1 ? foresee_keys(c, js, n) : e;
 }

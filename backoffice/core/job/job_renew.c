@@ -9,6 +9,7 @@
  * 3. Requests are read and verified by threads of their own (base/ahead.h) while the caller's decides
  *    about those before them and has them signed: what such a thread changes is its struct row's.
  * 4. A key that was made and has no certificate yet is found by its label when the job goes on.
+ * 5. What is read for many rows is read in one transaction, which waits for no file, no verification and no token.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,12 +23,15 @@
 #include "backoffice/core/job/job_kinds.h"
 #include "backoffice/core/keyring.h"
 #include "backoffice/core/renewal.h"
+#include "backoffice/core/view.h"
 #include "backoffice/core/where.h"
 #include "base/ahead.h"
 #include "base/clock.h"
 
 #define DESKS_KEPT 16 /* beyond a lot */
 #define LOT_TOKEN 25 /* keys are made in a token before anything is recorded */
+#define DECIDED_AT_ONCE 64
+#define READ_TRIES	5 /* for a database that goes away in the midst of it */
 
 /* A CA with a profile. */
 struct desk {
@@ -222,26 +226,28 @@ static enum inro_err check_shared(const struct renewing *x, const struct row *w)
 	return INRO_OK;
 }
 
-static enum inro_err make_row(struct job_run *r, struct row *w)
+/* Everything before the CA's key is used. */
+static enum inro_err plan_row(struct job_run *r, size_t i)
 {
+	struct renewing *x = r->own;
+	struct row *w = &x->rows[i];
 	enum inro_err e = verdict_say(&w->read);
 
+	device_clear(&w->j.device);
 	if (e == INRO_OK)
 		e = making_device(r->c, &w->j);
 	if (e == INRO_OK)
-		e = check_shared(r->own, w);
+		e = check_shared(x, w);
 	if (e == INRO_OK)
 		e = making_admit(&w->j);
-	if (e == INRO_OK)
-		e = making_plan(r->c, &w->j);
-	return e == INRO_OK ? making_sign(r->c, &w->j) : e;
+	return e == INRO_OK ? making_plan(r->c, &w->j) : e;
 }
 
-static enum inro_err open_row(struct job_run *r, size_t i, struct row *w)
+static void take_row(struct job_run *r, size_t i)
 {
 	struct renewing *x = r->own;
+	struct row *w = &x->rows[i];
 	struct credential *seen = job_found_record(x->found, i);
-	enum inro_err e;
 
 	w->how = (struct cred_renewal) { .new_key = x->new_key,
 					 .key_type = job_arg(r, "type"),
@@ -249,8 +255,15 @@ static enum inro_err open_row(struct job_run *r, size_t i, struct row *w)
 	w->renewal.in = &w->how;
 	w->renewal.old = *seen;
 	*seen = (struct credential) { .id = seen->id, .device = seen->device };
-	e = renewal_read(r->c, &w->renewal);
-	return e == INRO_OK ? find_source(r, w) : e;
+}
+
+static enum inro_err read_old(struct job_run *r, size_t i)
+{
+	struct renewal *renewal = &((struct renewing *)r->own)->rows[i].renewal;
+
+	cert_clear(&renewal->cert);
+	device_clear(&renewal->device);
+	return renewal_read(r->c, renewal);
 }
 
 /* Those are the token's, and no row after this one fares better. */
@@ -274,11 +287,76 @@ static enum inro_err row_done(struct job_run *r, size_t i, enum inro_err e)
 	return batch_result_bad(&r->lot.results[i], e);
 }
 
+/* ---- many rows at once ---- */
+
+/* Rows of a lot, and what is done with each that stands yet. */
+struct reading {
+	size_t from, to;
+	enum inro_err (*foresee)(const struct job_run *r, const struct reading *g);
+	enum inro_err (*row)(struct job_run *r, size_t i);
+};
+
+static enum inro_err read_once(struct job_run *r, const struct reading *g)
+{
+	SCOPED(core_view) view = { 0 };
+	enum inro_err e = core_view(r->c, &view);
+
+	if (e == INRO_OK)
+		e = g->foresee(r, g);
+	for (size_t i = g->from; e == INRO_OK && i < g->to; i++)
+		if (!r->lot.results[i].skip)
+			e = row_done(r, i, g->row(r, i));
+	return e;
+}
+
+static enum inro_err read_rows(struct job_run *r, const struct reading *g)
+{
+	enum inro_err e = INRO_E_BUSY;
+
+	for (int tries = 0; e == INRO_E_BUSY && tries < READ_TRIES; tries++)
+		e = read_once(r, g);
+	return e;
+}
+
+static enum inro_err foresee_devices(const struct job_run *r, const struct reading *g)
+{
+	(void)g;
+	return job_found_foresee(r->c, ((const struct renewing *)r->own)->found, "device", &device_type, "id");
+}
+
+static enum inro_err read_olds(struct job_run *r)
+{
+	const struct reading all = { 0, r->lot.n, foresee_devices, read_old };
+
+	for (size_t i = 0; i < r->lot.n; i++)
+		take_row(r, i);
+	return read_rows(r, &all);
+}
+
+static enum inro_err foresee_makings(const struct job_run *r, const struct reading *g)
+{
+	const struct renewing *x = r->own;
+	const struct making *js[DECIDED_AT_ONCE];
+	size_t n = 0;
+
+	for (size_t i = g->from; i < g->to; i++)
+		if (x->rows[i].asks && x->rows[i].read.e == INRO_OK)
+			js[n++] = &x->rows[i].j;
+	return making_foresee(r->c, js, n, false);
+}
+
+static enum inro_err plan_asked(struct job_run *r, size_t i)
+{
+	return ((struct renewing *)r->own)->rows[i].asks ? plan_row(r, i) : INRO_OK;
+}
+
+/* ---- a lot ---- */
+
 static enum inro_err ask_row(struct job_run *r, size_t i)
 {
 	struct renewing *x = r->own;
 	struct row *w = &x->rows[i];
-	enum inro_err e = open_row(r, i, w);
+	enum inro_err e = find_source(r, w);
 
 	if (e != INRO_OK || w->wanted)
 		return e;
@@ -297,9 +375,31 @@ static enum inro_err ask_rows(struct job_run *r)
 
 	for (size_t i = 0; e == INRO_OK && i < r->lot.n; i++) {
 		e = job_goes_on(r);
-		if (e == INRO_OK)
+		if (e == INRO_OK && !r->lot.results[i].skip)
 			e = row_done(r, i, ask_row(r, i));
 	}
+	return e;
+}
+
+static enum inro_err sign_row(struct job_run *r, size_t i)
+{
+	struct row *w = &((struct renewing *)r->own)->rows[i];
+	enum inro_err e = job_goes_on(r);
+
+	return e == INRO_OK && w->asks ? row_done(r, i, making_sign(r->c, &w->j)) : e;
+}
+
+static enum inro_err make_some(struct job_run *r, size_t from, size_t to)
+{
+	struct renewing *x = r->own;
+	const struct reading some = { from, to, foresee_makings, plan_asked };
+	enum inro_err e;
+
+	for (size_t i = from; i < to; i++)
+		ahead_wait(&x->ahead, i);
+	e = read_rows(r, &some);
+	for (size_t i = from; e == INRO_OK && i < to; i++)
+		e = sign_row(r, i);
 	return e;
 }
 
@@ -310,11 +410,9 @@ static enum inro_err make_rows(struct job_run *r)
 
 	ahead_begin(&x->ahead, read_row, x, r->lot.n);
 	ahead_run(&x->ahead);
-	for (size_t i = 0; e == INRO_OK && i < r->lot.n; i++) {
-		ahead_wait(&x->ahead, i);
-		e = job_goes_on(r);
-		if (e == INRO_OK && x->rows[i].asks)
-			e = row_done(r, i, make_row(r, &x->rows[i]));
+	for (size_t i = 0, to; e == INRO_OK && i < r->lot.n; i = to) {
+		to = r->lot.n - i < DECIDED_AT_ONCE ? r->lot.n : i + DECIDED_AT_ONCE;
+		e = make_some(r, i, to);
 	}
 	ahead_clear(&x->ahead);
 	return e;
@@ -327,6 +425,8 @@ static enum inro_err renew_ready(struct job_run *r)
 
 	for (size_t i = 0; e == INRO_OK && i < x->desks_n; i++)
 		e = desk_read_cas(r->c, &x->desks[i]->desk);
+	if (e == INRO_OK)
+		e = read_olds(r);
 	if (e == INRO_OK)
 		e = ask_rows(r);
 	return e == INRO_OK ? make_rows(r) : e;
@@ -356,6 +456,19 @@ static enum inro_err note_wanted(struct core *c, struct row *w, bool *ret_same, 
 	return e == INRO_OK ? audit_append(c, &entry) : e;
 }
 
+/* Where something was recorded since they were decided about, their keys are looked at again. */
+static enum inro_err foresee_made(struct core *c, const struct job_run *r)
+{
+	const struct renewing *x = r->own;
+	const struct making *js[BATCH_MAX];
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->lot.n; i++)
+		if (x->rows[i].asks && !x->rows[i].desk->desk.keys_stand)
+			js[n++] = &x->rows[i].j;
+	return making_foresee(c, js, n, true);
+}
+
 static enum inro_err renew_begin(struct core *c, void *run)
 {
 	struct renewing *x = ((struct job_run *)run)->own;
@@ -363,6 +476,8 @@ static enum inro_err renew_begin(struct core *c, void *run)
 
 	for (size_t i = 0; e == INRO_OK && i < x->desks_n; i++)
 		e = desk_recheck(c, &x->desks[i]->desk);
+	if (e == INRO_OK)
+		e = foresee_made(c, run);
 	if (e == INRO_OK)
 		e = job_found_foresee(c, x->found, "id", &credential_type, "id");
 	return e == INRO_OK ? job_found_foresee(c, x->found, "device", &device_type, "id") : e;
@@ -386,16 +501,13 @@ static enum inro_err renew_row(struct core *c, void *run, size_t i)
 
 /* ---- handed out ---- */
 
-static enum inro_err write_cert(struct core *c, int fd, const struct credential *rec)
+/* device: its id; NULL: it is of none. */
+static enum inro_err write_cert(int fd, const char *device, const struct credential *rec)
 {
-	SCOPED(device) d = { 0 };
 	char stem[24];
-	enum inro_err e = rec->device && fd >= 0 ? store_get(c->store, rec->device, &d) : INRO_OK;
 
-	if (fd < 0 || e != INRO_OK)
-		return e;
 	snprintf(stem, sizeof stem, "%lld", (long long)rec->replaces);
-	return folder_write(fd, d.device_id ? d.device_id : stem, blob_bytes(&rec->cert));
+	return fd >= 0 ? folder_write(fd, device ? device : stem, blob_bytes(&rec->cert)) : INRO_OK;
 }
 
 static enum inro_err sync_out(struct job_run *r)
@@ -419,7 +531,7 @@ static enum inro_err renew_after(struct job_run *r)
 			continue;
 		e = renewal_deliver(&w->renewal, &w->in.rec);
 		if (e == INRO_OK)
-			e = write_cert(r->c, x->fd, &w->in.rec);
+			e = write_cert(x->fd, w->renewal.device.device_id, &w->in.rec);
 	}
 	return e == INRO_OK ? sync_out(r) : e;
 }
@@ -458,12 +570,15 @@ static enum inro_err give_again(struct job_run *r, const struct credential *rec)
 {
 	const struct renewing *x = r->own;
 	enum cred_state state = cred_shown_state(rec, clock_now());
+	SCOPED(device) d = { 0 };
 	enum inro_err e;
 
 	if (state != CRED_ACTIVE && state != CRED_SUSPENDED) /* a hold may be released */
 		return INRO_OK;
 	e = store_again(r->c, rec);
-	return e == INRO_OK ? write_cert(r->c, x->fd, rec) : e;
+	if (e == INRO_OK && rec->device && x->fd >= 0)
+		e = store_get(r->c->store, rec->device, &d);
+	return e == INRO_OK ? write_cert(x->fd, d.device_id, rec) : e;
 }
 
 /* What the last lot of a run that was cut short recorded, and perhaps did not hand out. */

@@ -7,6 +7,7 @@
 
 #include "backoffice/core/fleet.h"
 #include "backoffice/core/internal.h"
+#include "backoffice/core/view.h"
 
 /* ---- does a row meet the conditions? ---- */
 
@@ -261,8 +262,8 @@ static void drive(struct core *c, const struct where *w, const struct where_inde
 	conds[q->n++] = (struct store_cond) { .field = "tenant", .number = c->tenant };
 	for (size_t i = 0; i < ARRAY_LEN(x->eq) && x->eq[i]; i++)
 		conds[q->n++] = *cond_of(w, x->eq[i], STORE_EQ);
-	for (size_t i = 0; x->order && i < ARRAY_LEN(bounds); i++) {
-		const struct store_cond *bound = cond_of(w, x->order, bounds[i]);
+	for (size_t i = 0; i < ARRAY_LEN(bounds); i++) {
+		const struct store_cond *bound = cond_of(w, x->order ? x->order : "id", bounds[i]);
 
 		if (bound)
 			conds[q->n++] = *bound;
@@ -345,6 +346,8 @@ static enum inro_err make_cursor(const struct record_type *t, const char *order,
 
 /* ---- a page ---- */
 
+#define LOT_SPARE 16
+
 struct walk {
 	const struct where *w;
 	const char *order;
@@ -373,7 +376,19 @@ static enum inro_err walk_row(void *arg, void *row)
 	return e;
 }
 
-/* As many as fill a page when all fit, then more at once. */
+/* As many as fill a page when all fit, then as many as do when the next are like those, then more at once: a database
+ * may send all that it is asked for. */
+static size_t next_lot(const struct walk *k, size_t lot)
+{
+	size_t most = lot * 8, like;
+
+	if (!k->n || k->seen > k->limit + 1)
+		return most;
+	like = (k->limit + 1 - k->n) * k->seen / k->n;
+	like += like / 8 + LOT_SPARE;
+	return like < most ? like : most;
+}
+
 static enum inro_err walk_page(struct core *c, const struct where *w, struct store_query *q,
 			       struct walk *k)
 {
@@ -381,7 +396,7 @@ static enum inro_err walk_page(struct core *c, const struct where *w, struct sto
 	bool more = true;
 	enum inro_err e = INRO_OK;
 
-	for (size_t lot = k->limit + 1; e == INRO_OK && more && k->seen < WHERE_SCAN; lot *= 8) {
+	for (size_t lot = k->limit + 1; e == INRO_OK && more && k->seen < WHERE_SCAN; lot = next_lot(k, lot)) {
 		if (k->seen)
 			e = take_cursor(k->next, q, &room);
 		q->limit = lot < WHERE_SCAN - k->seen ? lot : WHERE_SCAN - k->seen;
@@ -453,29 +468,73 @@ static enum inro_err meets_joins(struct core *c, const struct where *w, const vo
 	return e;
 }
 
+static enum inro_err foresee_joined(struct core *c, const struct where_join *j, const struct walk *k)
+{
+	const struct store_cond conds[] = {
+		{ .field = "tenant", .number = c->tenant },
+		{ .field = j->theirs },
+	};
+	const struct store_query q = { STORE_WHERE(conds) };
+	const struct field *mine = record_field(k->w->kind->type, j->mine);
+	struct store_place *places = calloc(k->n, sizeof *places);
+	const struct store_alike alike = { &q, 1, places, k->n };
+	enum inro_err e = places ? INRO_OK : err_set(INRO_E_NO_MEMORY, "no memory for %zu rows", k->n);
+
+	for (size_t i = 0; e == INRO_OK && i < k->n; i++)
+		places[i].number = number_of(mine, k->items + i * k->w->kind->type->size);
+	if (e == INRO_OK)
+		e = store_foresee(c->store, j->kind->type, &alike);
+	free(places);
+	return e;
+}
+
+static enum inro_err judge_joined(struct core *c, const struct walk *k, bool *fits)
+{
+	enum inro_err e = INRO_OK;
+
+	for (size_t i = 0; e == INRO_OK && i < k->n; i++) {
+		e = meets_joins(c, k->w, k->items + i * k->w->kind->type->size);
+		fits[i] = e == INRO_OK;
+		e = e == INRO_E_NOT_FOUND ? INRO_OK : e;
+	}
+	return e;
+}
+
+/* What belongs to all rows is read at once; a database that goes away in the midst of it is asked row by row. */
+static enum inro_err judge_page(struct core *c, const struct walk *k, bool *fits)
+{
+	SCOPED(core_view) view = { 0 };
+	enum inro_err e = k->n ? core_view(c, &view) : INRO_OK;
+
+	for (const struct where_join *j = next_join(k->w, NULL); e == INRO_OK && k->n && j; j = next_join(k->w, j))
+		e = foresee_joined(c, j, k);
+	if (e == INRO_OK)
+		e = judge_joined(c, k, fits);
+	core_view_clear(&view);
+	return e == INRO_E_BUSY ? judge_joined(c, k, fits) : e;
+}
+
 /* Drops the rows of a page whose records don't fit; the cursor stays where it is. */
 static enum inro_err keep_joined(struct core *c, const struct where *w, struct walk *k)
 {
-	const struct record_type *t = w->kind->type;
+	const size_t size = w->kind->type->size;
+	bool fits[PAGE_MAX];
 	size_t kept = 0;
-	enum inro_err e = INRO_OK;
+	enum inro_err e;
 
 	if (!next_join(w, NULL))
 		return INRO_OK;
-	for (size_t i = 0; i < k->n; i++) {
-		char *row = k->items + i * t->size;
-		enum inro_err fits = e == INRO_OK ? meets_joins(c, w, row) : e;
+	e = judge_page(c, k, fits);
+	for (size_t i = 0; e == INRO_OK && i < k->n; i++) {
+		char *row = k->items + i * size;
 
-		if (fits != INRO_OK) {
-			record_clear(t, row);
-			e = fits == INRO_E_NOT_FOUND ? INRO_OK : fits;
-			continue;
-		}
-		if (kept != i)
-			memcpy(k->items + kept * t->size, row, t->size);
-		kept++;
+		if (!fits[i])
+			record_clear(w->kind->type, row);
+		else if (kept++ != i)
+			memcpy(k->items + (kept - 1) * size, row, size);
 	}
-	k->n = kept;
+	if (e == INRO_OK)
+		k->n = kept;
 	return e;
 }
 
