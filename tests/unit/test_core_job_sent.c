@@ -277,7 +277,18 @@ static void test_cancelled(void **state)
 	whole(c);
 }
 
-/* Killed (its lease is of a process that is gone): the same. */
+static void leased_elsewhere(struct core *c, int64_t ms)
+{
+	char sql[120];
+	int64_t now;
+
+	OK(store_now(c->store, &now));
+	snprintf(sql, sizeof sql, "UPDATE job SET lease_by = 'elsewhere/1/1', lease_until_ms = %lld",
+		 (long long)(now + ms));
+	office_sql(db, sql);
+}
+
+/* Killed (its lease is of a process that is gone): the same.  A lease for longer than any is of a clock that was wrong. */
 static void test_killed(void **state)
 {
 	struct core *c = *state;
@@ -289,10 +300,14 @@ static void test_killed(void **state)
 	add_rows(&text, ROWS);
 	id = ask(c, "register", "csv", buf_bytes(&text), false);
 	OK(job_serve(c, &w));
-	office_sql(db, "UPDATE job SET lease_by = 'elsewhere/1/1', lease_until_ms = 9999999999999");
+	leased_elsewhere(c, 60000);
 	OK(job_serve(c, NULL)); /* somebody else's */
 	assert_int_equal(office_ask(db, "SELECT done FROM job"), 500);
-	office_sql(db, "UPDATE job SET lease_until_ms = 1");
+	leased_elsewhere(c, -1);
+	asked = 0;
+	OK(job_serve(c, &w));
+	assert_int_equal(office_ask(db, "SELECT done FROM job"), 1000);
+	leased_elsewhere(c, INT64_C(1000) * 86400 * 400);
 	OK(job_serve(c, NULL));
 	is_done(c, id, ROWS, 0, 0);
 	whole(c);
