@@ -5,7 +5,8 @@
  * 1. Nobody approves what he asked for himself, and nobody approves twice.
  * 2. What is approved is what was shown: the body is kept byte for byte, and is done only with the
  *    same action, subject and body.
- * 3. It is done once.  States move by LIFE_PROPOSAL (lifecycle.h); each decision is an audit event.
+ * 3. An approval counts as long as its account may approve: not one that was disabled or deleted, or became an auditor's.
+ * 4. It is done once.  States move by LIFE_PROPOSAL (lifecycle.h); each decision is an audit event.
  */
 #ifndef INRO_BACKOFFICE_CORE_PROPOSAL_H
 #define INRO_BACKOFFICE_CORE_PROPOSAL_H
@@ -51,6 +52,9 @@ MUST_CHECK enum inro_err proposal_mine(struct core *c, const struct proposal_pla
 MUST_CHECK enum inro_err proposal_get(struct core *c, int64_t id, struct proposal *ret);
 MUST_CHECK enum inro_err proposal_find(struct core *c, const struct proposal_filter *f,
 				       const struct page *page, struct proposal_list *ret);
+
+/* How many of its approvals count today. */
+MUST_CHECK enum inro_err proposal_approvals(struct core *c, const struct proposal *rec, int64_t *ret);
 
 /* VERB_APPROVE: the last one that it takes makes it approved.  VERB_REJECT: by one who may approve.
  * VERB_WITHDRAW: by the one who asked, or an administrator.  why may be NULL. */

@@ -14,7 +14,7 @@
 #define WAIT_NS 200000
 
 static _Atomic(struct lib *) the_lib;
-static _Atomic(struct lib *) spare; /* the one before, for the next */
+static _Atomic(struct lib *) spare; /* those before, for the next: none is freed, for a thread may look at its doors yet */
 static _Atomic uint64_t stopping;   /* process << 32 | threads of it that are in lib_stop() */
 static _Thread_local unsigned mine; /* how often this thread is inside, or stopping */
 
@@ -39,13 +39,29 @@ static void empty(struct lib *l)
 	l->shown_empty = 0;
 }
 
-/* One that nobody has: fresh, or the spare one if that is this process's own. */
+static void give_spare(struct lib *l)
+{
+	struct lib *last = l;
+
+	while (last->next)
+		last = last->next;
+	last->next = atomic_load(&spare);
+	while (!atomic_compare_exchange_weak(&spare, &last->next, l))
+		continue;
+}
+
+/* One that nobody has: fresh, or a spare one if that is this process's own.  Two threads have one when both begin, or
+ * one begins as the other ends. */
 static struct lib *take_spare(struct lib *inherited)
 {
 	struct lib *l = atomic_exchange(&spare, NULL);
 
-	if (l && l->pid == process_id())
+	if (l && l->pid == process_id()) {
+		if (l->next)
+			give_spare(l->next);
+		l->next = NULL;
 		return l;
+	}
 	struct lib *fresh = calloc(1, sizeof *fresh);
 
 	if (!fresh)
@@ -151,7 +167,7 @@ enum inro_err lib_start(void)
 	if (e) {
 		go_out(l);
 		empty(l);
-		atomic_store(&spare, l);
+		give_spare(l);
 		return e;
 	}
 	homedir_hold(l->home);
@@ -222,7 +238,7 @@ static enum inro_err stop(struct lib *l)
 	wait_for_all_out(l);
 	homedir_release(l->home);
 	empty(l);
-	atomic_store(&spare, l);
+	give_spare(l);
 	return INRO_OK;
 }
 

@@ -32,6 +32,7 @@ struct lib {
 	} inside[LIB_DOORS];	/* who has it by lib_get(), by thread */
 	atomic_uint pausing;	/* of those: waits for a slot's event */
 	struct lib *before;	/* an inherited one */
+	struct lib *next;	/* of those that are spare */
 	char *home;
 	struct sessions sessions;
 	struct watch watch;

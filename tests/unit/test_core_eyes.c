@@ -167,6 +167,9 @@ static void test_more_than_when_it_was_proposed(void **state)
 	office_sql(db, "UPDATE setting SET value = '2' WHERE name = 'four-eyes.ca'");
 	assert_int_equal(eyes_check(c, EYES_CA, &plan, id), INRO_E_POLICY);
 	assert_int_equal(done(c, EYES_CA, id), INRO_E_POLICY);
+	assert_int_equal(eyes_check(c, EYES_CA, &plan, 0), INRO_E_APPROVAL); /* anew */
+	assert_int_equal(newest(c), id + 1);
+	assert_int_equal(eyes_check(c, EYES_CA, &plan, id + 1), INRO_E_STATE);
 	core_close(c);
 }
 
@@ -182,6 +185,72 @@ static void test_an_old_approval(void **state)
 	OK(approve("bob", id));
 	office_sql(db, "UPDATE proposal SET updated_ms = updated_ms - 2678400000");
 	assert_int_equal(eyes_check(c, EYES_CA, &plan, id), INRO_E_POLICY);
+	assert_int_equal(eyes_check(c, EYES_CA, &plan, 0), INRO_E_APPROVAL);
+	assert_int_equal(newest(c), id + 1);
+	core_close(c);
+}
+
+static int64_t approved_by(struct core *c, const char *who)
+{
+	int64_t id;
+
+	assert_int_equal(eyes_check(c, EYES_CA, &plan, 0), INRO_E_APPROVAL);
+	id = newest(c);
+	OK(approve(who, id));
+	OK(eyes_check(c, EYES_CA, &plan, id));
+	return id;
+}
+
+static void is_worth_nothing(struct core *c, int64_t id)
+{
+	assert_int_equal(eyes_check(c, EYES_CA, &plan, id), INRO_E_POLICY);
+	assert_non_null(strstr(err_detail(INRO_E_POLICY), "may no longer approve"));
+	assert_int_equal(done(c, EYES_CA, id), INRO_E_POLICY);
+}
+
+/* Whoever may approve nothing any more has approved nothing. */
+static void test_an_approver_who_went(void **state)
+{
+	static const char *const ways[] = {
+		"UPDATE account SET state = 'disabled' WHERE name = 'bob'",
+		"UPDATE account SET state = 'deleted' WHERE name = 'bob'",
+		"UPDATE account SET state = 'active', role = 'auditor' WHERE name = 'bob'",
+	};
+	struct core *c = as("alice", ROLE_ADMIN);
+	int64_t id = 0;
+
+	(void)state;
+	set(c, "four-eyes.ca", "1");
+	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+		office_sql(db, "UPDATE account SET state = 'active', role = 'operator' WHERE name = 'bob'");
+		id = approved_by(c, "bob");
+		office_sql(db, ways[i]);
+		is_worth_nothing(c, id);
+		assert_int_equal(eyes_check(c, EYES_CA, &plan, 0), INRO_E_APPROVAL); /* a new one */
+		assert_int_equal(newest(c), id + 1);
+		office_sql(db, "UPDATE proposal SET state = 'withdrawn'");
+	}
+	core_close(c);
+}
+
+/* The second approval makes up for none that is gone: a third is waited for. */
+static void test_one_of_two_went(void **state)
+{
+	struct core *c = as("alice", ROLE_ADMIN);
+	int64_t id;
+
+	(void)state;
+	account("frank", "operator", "active");
+	set(c, "four-eyes.ca", "2");
+	assert_int_equal(eyes_check(c, EYES_CA, &plan, 0), INRO_E_APPROVAL);
+	id = newest(c);
+	OK(approve("bob", id));
+	office_sql(db, "UPDATE account SET state = 'disabled' WHERE name = 'bob'");
+	OK(approve("carol", id));
+	assert_int_equal(eyes_check(c, EYES_CA, &plan, id), INRO_E_STATE);
+	OK(approve("frank", id));
+	OK(eyes_check(c, EYES_CA, &plan, id));
+	OK(done(c, EYES_CA, id));
 	core_close(c);
 }
 
@@ -380,6 +449,8 @@ int main(void)
 		cmocka_unit_test_setup(test_recorded_once, setup),
 		cmocka_unit_test_setup(test_more_than_when_it_was_proposed, setup),
 		cmocka_unit_test_setup(test_an_old_approval, setup),
+		cmocka_unit_test_setup(test_an_approver_who_went, setup),
+		cmocka_unit_test_setup(test_one_of_two_went, setup),
 		cmocka_unit_test_setup(test_the_number_is_guarded, setup),
 		cmocka_unit_test_setup(test_not_enough_people, setup),
 		cmocka_unit_test_setup(test_bounds, setup),

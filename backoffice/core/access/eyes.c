@@ -63,15 +63,61 @@ enum inro_err eyes_others(struct core *c, int64_t *ret)
 	return store_count(c->store, &account_type, &q, ret);
 }
 
+static enum inro_err enough_people(struct core *c, const struct proposal *p)
+{
+	int64_t n = 0;
+	enum inro_err e = proposal_approvals(c, p, &n);
+
+	if (e == INRO_OK && p->state == PROPOSAL_APPROVED && n < p->need)
+		e = err_set(INRO_E_POLICY,
+			    "%lld of those who approved proposal %lld may no longer approve anything: "
+			    "propose it anew",
+			    (long long)(p->need - n), (long long)p->id);
+	return e;
+}
+
+/* Enough of them, by what holds today, and not too long ago. */
+static enum inro_err still_good(struct core *c, const struct proposal *p, int64_t need)
+{
+	int64_t days = 0;
+	enum inro_err e = setting_number(c, "four-eyes.days", &days);
+
+	if (e == INRO_OK && p->need < need)
+		e = err_set(INRO_E_POLICY,
+			    "proposal %lld was made when %lld approval(s) were enough; now it "
+			    "takes %lld: propose it anew",
+			    (long long)p->id, (long long)p->need, (long long)need);
+	if (e == INRO_OK && p->state == PROPOSAL_APPROVED && clock_is_over(p->updated_ms, days * DAY_MS + 1))
+		e = err_set(INRO_E_POLICY,
+			    "proposal %lld was approved more than %lld days ago: propose it anew",
+			    (long long)p->id, (long long)days);
+	return e == INRO_OK ? enough_people(c, p) : e;
+}
+
+/* The one that was made about it, if that can still be done; else a new one. */
+static enum inro_err propose(struct core *c, const struct proposal_plan *plan, int64_t need, struct proposal *ret)
+{
+	SCOPED(proposal) before = { 0 };
+	struct proposal_plan asked = *plan;
+	enum inro_err e = proposal_mine(c, plan, &before);
+
+	asked.need = need;
+	if (e == INRO_OK)
+		e = still_good(c, &before, need);
+	if (e == INRO_E_NOT_FOUND || e == INRO_E_POLICY)
+		return proposal_open(c, &asked, ret);
+	if (e != INRO_OK)
+		return e;
+	*ret = before;
+	before = (struct proposal) { 0 };
+	return INRO_OK;
+}
+
 static enum inro_err ask(struct core *c, const struct proposal_plan *plan, int64_t need)
 {
 	SCOPED(proposal) p = { 0 };
-	struct proposal_plan asked = *plan;
-	enum inro_err e = proposal_mine(c, plan, &p);
+	enum inro_err e = propose(c, plan, need, &p);
 
-	asked.need = need;
-	if (e == INRO_E_NOT_FOUND)
-		e = proposal_open(c, &asked, &p);
 	if (e != INRO_OK)
 		return e;
 	if (p.state == PROPOSAL_APPROVED)
@@ -85,25 +131,12 @@ static enum inro_err ask(struct core *c, const struct proposal_plan *plan, int64
 		       (long long)need, (long long)p.id, (long long)p.id, (long long)p.id);
 }
 
-/* Enough of them, by what holds today, and not too long ago. */
-static enum inro_err still_good(struct core *c, int64_t id, int64_t need)
+static enum inro_err good_by_id(struct core *c, int64_t id, int64_t need)
 {
 	SCOPED(proposal) p = { 0 };
-	int64_t days = 0;
-	enum inro_err e = setting_number(c, "four-eyes.days", &days);
+	enum inro_err e = proposal_get(c, id, &p);
 
-	if (e == INRO_OK)
-		e = proposal_get(c, id, &p);
-	if (e == INRO_OK && p.need < need)
-		e = err_set(INRO_E_POLICY,
-			    "proposal %lld was made when %lld approval(s) were enough; now it "
-			    "takes %lld: propose it anew",
-			    (long long)id, (long long)p.need, (long long)need);
-	if (e == INRO_OK && clock_is_over(p.updated_ms, days * DAY_MS + 1))
-		e = err_set(INRO_E_POLICY,
-			    "proposal %lld was approved more than %lld days ago: propose it anew",
-			    (long long)id, (long long)days);
-	return e;
+	return e == INRO_OK ? still_good(c, &p, need) : e;
 }
 
 enum inro_err eyes_check(struct core *c, enum eyes what, const struct proposal_plan *plan,
@@ -117,7 +150,7 @@ enum inro_err eyes_check(struct core *c, enum eyes what, const struct proposal_p
 	if (!proposal)
 		return need ? ask(c, plan, need) : INRO_OK;
 	e = proposal_check(c, proposal, plan);
-	return e == INRO_OK ? still_good(c, proposal, need) : e;
+	return e == INRO_OK ? good_by_id(c, proposal, need) : e;
 }
 
 enum inro_err eyes_done(struct core *c, enum eyes what, const struct proposal_plan *plan,
@@ -130,6 +163,6 @@ enum inro_err eyes_done(struct core *c, enum eyes what, const struct proposal_pl
 		e = err_set(INRO_E_STATE, "by now that takes others' approval; try again");
 	if (e != INRO_OK || !proposal)
 		return e;
-	e = still_good(c, proposal, need);
+	e = good_by_id(c, proposal, need);
 	return e == INRO_OK ? proposal_done(c, proposal, plan, result) : e;
 }

@@ -243,19 +243,58 @@ enum inro_err proposal_find(struct core *c, const struct proposal_filter *f,
 	return e;
 }
 
-static int64_t approvals(const json_t *list)
+/* Names are never given again; one without an account is of the time before there were any. */
+static enum inro_err may_still(struct core *c, const char *by, bool *ret)
 {
-	int64_t n = 0;
+	const char *slash = strchr(by, '/'); /* default/NAME */
+	const enum role least = slash ? ROLE_ADMIN : ROLE_OPERATOR;
+	const struct store_cond conds[] = {
+		{ .field = "tenant", .number = slash ? TENANT_DEFAULT : c->tenant },
+		{ .field = "name", .text = slash ? slash + 1 : by },
+	};
+	const struct store_query q = { STORE_WHERE(conds) };
+	SCOPED(account) a = { 0 };
+	enum inro_err e = store_find(c->store, &q, &a);
+
+	*ret = e == INRO_E_NOT_FOUND || (a.state == ACCOUNT_ACTIVE && a.role >= least);
+	return e == INRO_E_NOT_FOUND ? INRO_OK : e;
+}
+
+static enum inro_err approvals(struct core *c, const json_t *list, int64_t *ret)
+{
+	enum inro_err e = INRO_OK;
 	json_t *one;
 	size_t i;
 
+	*ret = 0;
 	json_array_foreach(list, i, one)
 	{
 		const char *said = json_string_value(json_object_get(one, "said"));
+		const char *by = json_string_value(json_object_get(one, "by"));
+		bool counts = false;
 
-		n += said && strcmp(said, verb_names[VERB_APPROVE]) == 0;
+		if (e == INRO_OK && by && said && strcmp(said, verb_names[VERB_APPROVE]) == 0)
+			e = may_still(c, by, &counts);
+		*ret += counts;
 	}
-	return n;
+	return e;
+}
+
+static enum inro_err read_decided(const struct proposal *rec, json_t **ret)
+{
+	*ret = json_loads(text_or_empty(rec->decided), 0, NULL);
+	if (json_is_array(*ret))
+		return INRO_OK;
+	return err_set(INRO_E_DAMAGED, "what was decided about proposal %lld can't be read",
+		       (long long)rec->id);
+}
+
+enum inro_err proposal_approvals(struct core *c, const struct proposal *rec, int64_t *ret)
+{
+	AUTO(drop_json) json_t *list = NULL;
+	enum inro_err e = read_decided(rec, &list);
+
+	return e == INRO_OK ? approvals(c, list, ret) : e;
 }
 
 static bool has_decided(const json_t *list, const char *who)
@@ -330,19 +369,20 @@ static const char *const steps[VERB__MAX] = {
 
 static enum inro_err decide(struct core *c, struct deciding *d, struct proposal *rec)
 {
-	AUTO(drop_json) json_t *list = json_loads(text_or_empty(rec->decided), 0, NULL);
+	AUTO(drop_json) json_t *list = NULL;
 	enum proposal_state before = rec->state;
-	enum inro_err e;
+	int64_t n = 0;
+	enum inro_err e = read_decided(rec, &list);
 
-	if (!json_is_array(list))
-		return err_set(INRO_E_DAMAGED, "what was decided about proposal %lld can't be read",
-			       (long long)rec->id);
-	e = d->gone ? INRO_OK : may_decide(c, rec, d->verb, list);
+	if (e == INRO_OK && !d->gone)
+		e = may_decide(c, rec, d->verb, list);
 	if (e == INRO_OK)
 		e = move(c, rec, d->verb);
 	if (e == INRO_OK)
 		e = note(c, rec, list, d);
-	if (e == INRO_OK && d->verb == VERB_APPROVE && approvals(list) < rec->need)
+	if (e == INRO_OK && d->verb == VERB_APPROVE)
+		e = approvals(c, list, &n);
+	if (e == INRO_OK && d->verb == VERB_APPROVE && n < rec->need)
 		rec->state = before;
 	return e;
 }
