@@ -79,6 +79,8 @@ bool pin_comes_once(const struct prov *p, const struct p11_uri *uri)
 	const char *path = file_of(p, uri);
 	struct stat st;
 
+	if (path && strcmp(path, "-") == 0) /* file_read_secret() takes it for standard input */
+		return true;
 	return path && stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
 }
 

@@ -159,7 +159,7 @@ static enum inro_err take_fingerprint(struct loader *l, const OSSL_PARAM params[
 	if (!p)
 		return INRO_OK;
 	if (p->data_size == 0)
-		return err_set(INRO_E_ARG, "the fingerprint is empty");
+		return tell_later(l, err_set(INRO_E_ARG, "the fingerprint is empty"));
 	buf_reset(&l->fingerprint);
 	return tell_later(l, octets_value(p, &l->fingerprint));
 }
@@ -182,7 +182,7 @@ static int set_ctx_params(void *vloader, const OSSL_PARAM params[])
 	if (e)
 		return prov_raise(l->prov, e);
 	p = OSSL_PARAM_locate_const(params, OSSL_STORE_PARAM_EXPECT);
-	if (p && !OSSL_PARAM_get_int(p, &l->expected))
+	if (p && (!p->data || !OSSL_PARAM_get_int(p, &l->expected)))
 		e = tell_later(l, err_set(INRO_E_ARG, "what is expected of the store is no number"));
 	return e ? prov_raise(l->prov, e) : 1;
 }

@@ -49,7 +49,8 @@ static enum inro_err secret_renew_run(const struct call *c, json_t **ret)
 static json_t *listed_key(const struct symkey *k, bool json)
 {
 	json_t *doc = json_of_symkey(k);
-	if (!json && k->state == CRED_SUPERSEDED)
+	if (!json && k->state == CRED_SUPERSEDED && k->rec.grace_until &&
+	    k->rec.grace_until < k->rec.not_after)
 		json_object_set(doc, "not_after", json_object_get(doc, "good_until"));
 	return doc;
 }

@@ -43,11 +43,11 @@ static void say_change(const struct tokens *before, const struct token_state *no
 /* ---- keys of CAs ---- */
 
 /* With the lock; n_faults when there is none. */
-static size_t fault_of(const struct health *h, int64_t ca)
+static size_t fault_of(const struct health *h, const struct ca *ca)
 {
 	size_t i = 0;
 
-	while (i < h->n_faults && h->faults[i].ca != ca)
+	while (i < h->n_faults && (h->faults[i].ca != ca->id || h->faults[i].generation != ca->generation))
 		i++;
 	return i;
 }
@@ -59,7 +59,7 @@ static void fault_drop(struct health *h, size_t i)
 }
 
 /* With the lock.  Did that change what is told? */
-static bool fault_set(struct health *h, int64_t ca, bool failed)
+static bool fault_set(struct health *h, const struct ca *ca, bool failed)
 {
 	size_t i = fault_of(h, ca);
 	bool known = i < h->n_faults;
@@ -68,7 +68,7 @@ static bool fault_set(struct health *h, int64_t ca, bool failed)
 		fault_drop(h, i);
 	if (!failed || i == FAULTS_MAX)
 		return known;
-	h->faults[i] = (struct ca_fault) { ca, clock_monotonic_ms() };
+	h->faults[i] = (struct ca_fault) { ca->id, ca->generation, clock_monotonic_ms() };
 	if (!known)
 		h->n_faults++;
 	return !known;
@@ -85,11 +85,12 @@ void health_note_ca(void *arg, const struct ca *ca, enum inro_err e)
 	if (e == INRO_OK && !h->n_faults)
 		return;
 	pthread_mutex_lock(&h->lock);
-	changed = fault_set(h, ca->id, e != INRO_OK);
+	changed = fault_set(h, ca, e != INRO_OK);
 	pthread_mutex_unlock(&h->lock);
 	if (!changed)
 		return;
-	snprintf(text, sizeof text, "%s: %s", ca->name, e ? err_detail(e) : "it signs");
+	snprintf(text, sizeof text, "%s: key %lld: %s", ca->name, (long long)ca->generation,
+		 e ? err_detail(e) : "it signs");
 	service_say(e ? "a CA's key does not work" : "a CA's key works again", "ca", text);
 }
 
@@ -108,7 +109,7 @@ static bool add_keys(const struct health *h, json_t *components)
 	size_t n = h->n_faults;
 
 	json_object_set_new(components, "keys",
-			    n ? json_sprintf("that of %zu %s did not work", n, n == 1 ? "CA" : "CAs") : json_string("ok"));
+			    n ? json_sprintf("%zu %s did not work", n, n == 1 ? "key of a CA" : "keys of CAs") : json_string("ok"));
 	return !n;
 }
 
@@ -200,7 +201,7 @@ void health_metrics(struct serving *s, struct buf *out)
 		add_line(out, "inro_token_works{token", h->tokens.items[i].name,
 			 h->tokens.items[i].error == INRO_OK);
 	buf_addf(out,
-		 "# HELP inro_ca_keys_failed CAs whose key failed when it was wanted last.\n"
+		 "# HELP inro_ca_keys_failed Keys of CAs that failed when they were wanted last.\n"
 		 "# TYPE inro_ca_keys_failed gauge\ninro_ca_keys_failed %zu\n",
 		 (size_t)h->n_faults);
 	buf_add_str(out, "# HELP inro_duty_failed Did the duty fail when this server did it last?\n"

@@ -102,15 +102,15 @@ struct lane {
 /* ---- what works (health.c) ---- */
 
 #define DUTIES_MAX 32
-#define FAULTS_MAX 64 /* CAs; of more nothing is told */
+#define FAULTS_MAX 64 /* keys of CAs; of more nothing is told */
 struct health {
 	pthread_mutex_t lock;
 	struct tokens tokens; /* as they were when they were looked at last */
 	/* Of each duty that this server did: did it fail the last time? */
 	enum duty_state { DUTY_UNKNOWN, DUTY_DONE, DUTY_FAILED } duties[DUTIES_MAX];
-	/* The CAs whose keys failed when a thread of this server wanted them last, and when that was. */
+	/* The CAs' keys that failed when a thread of this server wanted them last, and when that was. */
 	struct ca_fault {
-		int64_t ca, at_ms;
+		int64_t ca, generation, at_ms;
 	} faults[FAULTS_MAX];
 	atomic_size_t n_faults; /* changed under the lock */
 };

@@ -384,15 +384,11 @@ enum inro_err token_user_delete(struct token *t, struct bytes name)
 	return INRO_OK;
 }
 
-static enum inro_err check_change(struct token *t, struct bytes old_pin, struct bytes new_pin)
+static enum inro_err check_change(struct token *t, struct bytes new_pin)
 {
 	if (store_is_read_only(t->store))
 		return err_set(INRO_E_TOKEN_WRITE_PROTECTED, "the token can only be read here");
-	enum inro_err e = token_check_new_pin(new_pin);
-
-	if (!e && atomic_load(&t->pin_expired) && secret_equal(old_pin, new_pin))
-		e = err_set(INRO_E_PIN_WEAK, "the new PIN must be another one");
-	return e;
+	return token_check_new_pin(new_pin);
 }
 
 /* Nobody waits for the new record: the instance is its own. */
@@ -413,14 +409,17 @@ enum inro_err token_set_pin(struct token *t, struct bytes old_pin, struct bytes 
 	SCOPED(buf) auth = { 0 };
 	struct who who = t->login == TOKEN_NOBODY ? the_user : token_who(t);
 	struct backend *b;
-	enum inro_err e = check_change(t, old_pin, new_pin);
+	enum inro_err e = check_change(t, new_pin);
 
 	trial_init(&x, t, &who, old_pin);
 	if (!e)
 		e = open_beside(&x, &b);
 	if (e)
 		return e;
-	e = record_anew(&x, b, new_pin, &auth);
+	if (x.row.must_change && secret_equal(old_pin, new_pin))
+		e = err_set(INRO_E_PIN_WEAK, "the new PIN must be another one");
+	if (!e)
+		e = record_anew(&x, b, new_pin, &auth);
 	t->ops->close(b);
 	if (!e)
 		e = store_change_auth(t->store, &x.who, buf_bytes(&x.row.auth), buf_bytes(&auth));

@@ -53,7 +53,7 @@ struct token {
 	uint8_t login_name[STORE_MAX_USER]; /* of a named user */
 	size_t login_name_n;		    /* 0: the one without a name */
 	atomic_bool pin_expired;	    /* who is logged in must change his PIN first */
-	struct wrong_here *wrong_here;	    /* people.c: wrong PINs where none can be counted */
+	struct wrong_here *wrong_here;	    /* trial.c: wrong PINs where none can be counted */
 	size_t n_wrong_here;
 	_Atomic uint64_t login_epoch;
 

@@ -212,15 +212,15 @@ enum inro_err trial_take(struct trial *x)
 		return err_set(INRO_E_PIN_WRONG, "wrong name or PIN");
 	if (e)
 		return e;
-	note_tries(t, &x->who, x->row.tries);
 	if (!t->ops->stretch)
 		return INRO_OK;
 	trial_let_others(x);
 	e = t->ops->stretch(x->who.type, buf_bytes(&x->row.auth), x->pin, &x->key);
 	trial_come_back(x);
-	if (e == INRO_E_PIN_WRONG)
-		return wrong_pin(t, &x->who, x->row.tries);
-	return e ? trial_void(x, e) : INRO_OK;
+	if (e != INRO_E_PIN_WRONG)
+		return e ? trial_void(x, e) : INRO_OK;
+	note_tries(t, &x->who, x->row.tries);
+	return wrong_pin(t, &x->who, x->row.tries);
 }
 
 /* The record is still the one that the try was taken of. */
@@ -249,6 +249,7 @@ enum inro_err trial_prove(struct trial *x, struct backend *b)
 {
 	enum inro_err e = same_record(x);
 
+	note_tries(x->t, &x->who, x->row.tries); /* not before: other threads would see a right PIN's try as a wrong one's */
 	if (e == INRO_E_PIN_WRONG)
 		return e;
 	if (!e)

@@ -11,6 +11,7 @@
 #include "backoffice/core/account.h"
 #include "backoffice/core/audit.h"
 #include "backoffice/core/device.h"
+#include "backoffice/core/fleet.h"
 #include "backoffice/core/group.h"
 #include "backoffice/core/internal.h"
 #include "backoffice/core/login.h"
@@ -328,6 +329,22 @@ static void one_more(pid_t *ret)
 		_exit(try_in(NULL, "alice", PASSWORD, &c) == INRO_OK ? 0 : 1);
 }
 
+/* Whoever else is named: a device asks for its own certificates. */
+static void works_on_itself(struct core *c)
+{
+	SCOPED(policy) p = { 0 };
+	SCOPED(device) d = { 0 };
+
+	OK(device_get(c, "dev-1", &d));
+	OK(policy_of_device(c, &d, &p));
+	assert_int_equal(device_touch_by(c, &d, &p), INRO_E_ACCESS);
+	c->device = d.id;
+	OK(device_touch_by(c, &d, &p));
+	c->device = d.id + 1;
+	assert_int_equal(device_touch_by(c, &d, &p), INRO_E_ACCESS);
+	c->device = 0;
+}
+
 /* A group's policy names who may: nobody else puts a device there, changes it or takes it out. */
 static void test_who(void **state)
 {
@@ -349,6 +366,7 @@ static void test_who(void **state)
 	assert_int_equal(device_update(carol, "dev-1", &out, &d), INRO_E_ACCESS);
 	assert_int_equal(device_switch(carol, "dev-1", VERB_DISABLE, NULL, &d), INRO_E_ACCESS);
 	assert_int_equal(device_delete(carol, "dev-1", NULL, &n), INRO_E_ACCESS);
+	works_on_itself(carol);
 	OK(device_switch(c, "dev-1", VERB_DISABLE, NULL, &d)); /* an administrator */
 	device_clear(&d);
 	OK(device_switch(bob, "dev-1", VERB_ENABLE, NULL, &d));
@@ -360,6 +378,20 @@ static void test_who(void **state)
 	core_close(bob);
 	core_close(carol);
 	core_close(c);
+}
+
+/* An administrator of "default" by a token for less is default/NAME in a tenant. */
+static void who_visits(void)
+{
+	SCOPED(device_group) g = { 0 };
+	struct core *plant;
+
+	office_sql(db, "INSERT INTO tenant (id, name, created_ms) VALUES (2, 'plant', 0)");
+	plant = in_tenant("plant", "default/alice");
+	OK(group_add(plant, "line1", "{\"who\":[\"default/alice\"]}", &g));
+	assert_int_equal(group_add(plant, "line2", "{\"who\":[\"default/bob\"]}", &g), INRO_E_ARG);
+	assert_int_equal(group_add(plant, "line2", "{\"who\":[\"default/nobody\"]}", &g), INRO_E_ARG);
+	core_close(plant);
 }
 
 /* A policy that names nobody that there is would keep everybody out. */
@@ -380,6 +412,7 @@ static void test_who_is_known(void **state)
 	assert_int_equal(group_add(c, "line2", "{\"who\":[\"carol\"]}", &g), INRO_E_ARG);
 	assert_non_null(strstr(err_detail(INRO_E_ARG), "there are alice, bob"));
 	core_close(c);
+	who_visits();
 }
 
 /* Many right ones at once are not taken for wrong ones. */

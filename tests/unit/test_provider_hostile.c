@@ -470,6 +470,7 @@ static void odd_parameters_of_a_store(void **state)
 	static const char *const names[] = { OSSL_STORE_PARAM_SUBJECT, OSSL_STORE_PARAM_ISSUER,
 					     OSSL_STORE_PARAM_SERIAL,  OSSL_STORE_PARAM_ALIAS,
 					     OSSL_STORE_PARAM_DIGEST,  OSSL_STORE_PARAM_PROPERTIES,
+					     OSSL_STORE_PARAM_EXPECT,  OSSL_STORE_PARAM_FINGERPRINT,
 					     "no such" };
 	static const unsigned types[] = { OSSL_PARAM_INTEGER,	   OSSL_PARAM_UNSIGNED_INTEGER,
 					  OSSL_PARAM_UTF8_STRING,  OSSL_PARAM_OCTET_STRING,

@@ -246,6 +246,8 @@ static void a_first_pin_is_changed_first(void **state)
 	assert_true(module_info(slot).flags & CKF_USER_PIN_TO_BE_CHANGED);
 	CK_SESSION_HANDLE s = module_open(slot, true);
 
+	GIVES(CKR_PIN_TOO_WEAK, set_pin(s, USER_PIN, USER_PIN)); /* nor by who is nobody yet */
+	assert_true(module_info(slot).flags & CKF_USER_PIN_TO_BE_CHANGED);
 	OK(module_login(s, CKU_USER, USER_PIN));
 	OK(p11->C_GetSessionInfo(s, &info));
 	assert_int_equal(info.state, CKS_RW_USER_FUNCTIONS);

@@ -353,7 +353,7 @@ static enum inro_err open_other(struct core *c, const struct ca *ca, struct byte
 /* That a key is of another kind than what is asked of it, and that a person gave up, is no word about the key. */
 static enum inro_err tell_used(struct core *c, const struct ca *ca, enum inro_err e)
 {
-	if (c->ca_used && ca && e != INRO_E_KEY_TYPE && e != INRO_E_CANCELLED)
+	if (c->ca_used && ca && e != INRO_E_KEY_TYPE && e != INRO_E_CANCELLED && e != INRO_E_NO_MEMORY)
 		c->ca_used(c->ask_arg, ca, e);
 	return e;
 }

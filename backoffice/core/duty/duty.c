@@ -95,6 +95,7 @@ enum inro_err duty_goes_on(struct core *c)
 #define GO_ON_ROWS 100 /* of which each takes little; what takes long asks itself */
 
 #define FAULTS_TOLD 3 /* in words */
+#define WORDS_EACH  150
 
 /* The first of what went wrong, and the words of others behind it: where one thing always fails, what fails beside it
  * is news. */
@@ -104,17 +105,20 @@ struct faults {
 	char why[ERR_DETAIL_MAX];
 };
 
-/* most: characters of its words, so that there is room for others. */
-static void note(struct faults *f, enum inro_err e, int most)
+/* The words of one are told whole, those of several so far that there is room for all. */
+static void note(struct faults *f, enum inro_err e)
 {
 	size_t n = strlen(f->why);
 
 	if (e == INRO_OK)
 		return;
-	if (f->n == 0)
+	if (f->n == 0) {
 		f->first = e;
-	if (f->n < FAULTS_TOLD)
-		snprintf(f->why + n, sizeof f->why - n, "%s%.*s", n ? "; " : "", most, err_detail(e));
+		snprintf(f->why, sizeof f->why, "%s", err_detail(e));
+	} else if (f->n < FAULTS_TOLD) {
+		n = f->n == 1 && n > WORDS_EACH ? WORDS_EACH : n;
+		snprintf(f->why + n, sizeof f->why - n, "; %.*s", WORDS_EACH, err_detail(e));
+	}
 	f->n++;
 }
 
@@ -133,7 +137,7 @@ enum inro_err duty_each(struct core *c, const struct record_type *t, const struc
 	enum inro_err e = core_all(c, t, q, &rows, &n);
 
 	for (size_t i = 0; e == INRO_OK && i < n && !duty_stops(c); i++) {
-		note(&faults, fn(c, (const char *)rows + i * t->size), 150);
+		note(&faults, fn(c, (const char *)rows + i * t->size));
 		if (i % GO_ON_ROWS == GO_ON_ROWS - 1)
 			e = duty_goes_on(c);
 	}
@@ -153,7 +157,7 @@ static enum inro_err in_each_tenant(struct core *c, const struct duty *d)
 		c->tenant = ((const struct tenant *)rows)[i].id;
 		e = d->run(c);
 		if (e != INRO_OK)
-			note(&faults, err_context(e, "tenant '%s'", ((struct tenant *)rows)[i].name), ERR_DETAIL_MAX);
+			note(&faults, err_context(e, "tenant '%s'", ((struct tenant *)rows)[i].name));
 		/* One tenant's token is no other's trouble. */
 		e = duty_goes_on(c);
 	}

@@ -10,6 +10,7 @@
 #include "backoffice/core/group.h"
 #include "backoffice/core/internal.h"
 #include "backoffice/core/json.h"
+#include "backoffice/core/login.h"
 #include "backoffice/core/profile_store.h"
 #include "backoffice/core/setting.h"
 #include "backoffice/pki/pubkey.h"
@@ -365,12 +366,15 @@ static enum inro_err no_account(struct core *c, const char *name)
 		       l.n == 1 ? "is" : "are", (int)known.n, (const char *)known.p);
 }
 
-/* Of this tenant: whoever administers it from "default" may in any case. */
+/* Of this tenant, or default/NAME, who administers it from "default": his tokens may be for less. */
 static enum inro_err has_account(struct core *c, const char *name)
 {
 	SCOPED(account) a = { 0 };
-	enum inro_err e = account_get(c, name, &a);
+	bool visits = c->tenant != TENANT_DEFAULT && strncmp(name, "default/", 8) == 0;
+	enum inro_err e = visits ? account_load(c, TENANT_DEFAULT, name + 8, &a) : account_get(c, name, &a);
 
+	if (e == INRO_OK && visits && a.role < ROLE_ADMIN)
+		return no_account(c, name);
 	if (e == INRO_E_NOT_FOUND || (e == INRO_OK && a.state == ACCOUNT_DELETED))
 		return no_account(c, name);
 	return e;
