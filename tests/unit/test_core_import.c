@@ -158,7 +158,7 @@ static void test_bad_rows(void **state)
 	static const struct {
 		const char *row, *says;
 	} rows[] = {
-		{ "x", "fields" },
+		{ "x", "1 field," },
 		{ "x,,,,,,", "fields" },
 		{ ",name,,,,", "no id" },
 		{ "a b,,,,,", "id" },
