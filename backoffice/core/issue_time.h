@@ -13,6 +13,8 @@
 
 #include "backoffice/core/core.h"
 
+#define ISSUE_TIME_EVER	 1  /* since when all is told: the first second of all, for 0 is no time in a condition */
+#define ISSUE_TIME_OTHERS 3600 /* seconds that another server's clock may be ahead for what it locks */
 #define ISSUE_TIME_SLACK 60  /* seconds that a clock may be set back */
 #define ISSUE_TIME_OPEN	 900 /* that may lie between issue_now() and issue_now_keep() */
 

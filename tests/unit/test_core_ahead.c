@@ -104,6 +104,23 @@ static void test_deltas_have_all(void **state)
 	cred_clear(&i.cred);
 }
 
+/* The complete list is from a time that comes yet: what is revoked before it comes is on each delta behind it, too. */
+static void test_deltas_past_it(void **state)
+{
+	struct core *c = *state;
+	struct office_issued i = { 0 };
+
+	office_issue(c, &i);
+	clock_set_test(T0 + 2 * HOUR);
+	assert_int_equal(entries(c, false), 0);
+	set_right(c);
+	revoke(c, &i, VERB_REVOKE);
+	assert_int_equal(entries(c, true), 1);
+	clock_set_test(T0 + 3 * HOUR);
+	assert_int_equal(entries(c, true), 1);
+	cred_clear(&i.cred);
+}
+
 /* Another server's clock was ahead by so little that it may issue: the list is from a second that is to come for who
  * revokes behind it. */
 static void test_two_clocks(void **state)
@@ -335,6 +352,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_entries_stay),	   T(test_deltas_have_all),
+		T(test_deltas_past_it),
 		T(test_two_clocks),	   T(test_signers_and_lists),
 		T(test_the_signer_before), T(test_leases),
 		T(test_the_audit_is_signed), T(test_nobody_is_locked_for_good),

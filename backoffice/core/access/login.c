@@ -175,7 +175,7 @@ static enum inro_err count_try(struct core *c, void *arg)
 		e = setting_number(c, "password.lock", &lock);
 	if (e != INRO_OK || !l->who.id)
 		return e;
-	if (clock_holds(now, l->who.locked_until, lock + ISSUE_TIME_SLACK)) {
+	if (clock_holds(now, l->who.locked_until, lock + ISSUE_TIME_OTHERS)) {
 		l->wait_ms = settles_in(&l->who, lock);
 		account_clear(&l->who);
 		return INRO_OK;

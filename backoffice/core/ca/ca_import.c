@@ -13,6 +13,7 @@
 #include "backoffice/core/ca/ca_follow.h"
 #include "backoffice/core/ca/ca_making.h"
 #include "backoffice/core/issue.h"
+#include "backoffice/core/issue_time.h"
 #include "backoffice/core/keyring.h"
 #include "backoffice/core/move.h"
 #include "base/clock.h"
@@ -66,12 +67,13 @@ static enum inro_err insert_entry(struct core *c, const struct importing *i,
 		.ca_generation = 1,
 		.not_after = i->cert.not_after,
 		.revoked_at = entry->revoked_at,
-		.listed_at = entry->revoked_at,
 		.reason = entry->reason,
 		.invalid_at = entry->invalid_since,
 	};
-	enum inro_err e = blob_set(&rec.serial, entry->serial);
+	enum inro_err e = issue_time_changed(c, &rec.listed_at); /* our own lists have not had it */
 
+	if (e == INRO_OK)
+		e = blob_set(&rec.serial, entry->serial);
 	rec.created_ms = rec.updated_ms = clock_now_ms();
 	if (e == INRO_OK)
 		e = cred_insert(c, &rec);

@@ -21,7 +21,6 @@
 #define HOUR_SECONDS 3600
 #define DAY_SECONDS  86400
 #define CRL_DAYS_MAX 3650
-#define EVER	     1 /* the first second of all: 0 is no time in a condition */
 
 /* One of the lists that are made together. */
 struct part {
@@ -79,7 +78,7 @@ static struct part *part_of(const struct listing *l, struct bytes serial)
  * end, and what has changed since then can't be told, so that all is repeated. */
 static int64_t since(const struct part *p)
 {
-	return p->scope.full_at > p->info.this_update ? EVER : p->scope.full_at;
+	return p->scope.full_at > p->info.this_update ? ISSUE_TIME_EVER : p->scope.full_at;
 }
 
 /* The query is for the list that has the most; of another one it may be too much. */

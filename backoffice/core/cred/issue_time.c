@@ -90,6 +90,25 @@ struct accepting {
 	struct issue_times *out;
 };
 
+/* By time it can't be told any more what a complete list from then has had: all is repeated until there is another. */
+static enum inro_err forget_lists_ahead(struct core *c, int64_t now)
+{
+	const struct store_cond ahead = { .field = "full_at", .op = STORE_GT, .number = now };
+	const struct store_query q = { .conds = &ahead, .n = 1 };
+	void *rows = NULL;
+	size_t n = 0;
+	enum inro_err e = core_all(c, &crl_scope_type, &q, &rows, &n); /* of all tenants */
+
+	for (size_t i = 0; e == INRO_OK && i < n; i++) {
+		struct crl_scope *s = (struct crl_scope *)rows + i;
+
+		s->full_at = ISSUE_TIME_EVER;
+		e = store_update(c->store, s);
+	}
+	list_free(&crl_scope_type, rows, n);
+	return e;
+}
+
 static enum inro_err accept_work(struct core *c, void *arg)
 {
 	struct accepting *a = arg;
@@ -103,6 +122,8 @@ static enum inro_err accept_work(struct core *c, void *arg)
 	detail_text(&detail, "why", a->why);
 	if (e == INRO_OK)
 		e = write_last(c, a->out->clock);
+	if (e == INRO_OK)
+		e = forget_lists_ahead(c, a->out->clock);
 	return e == INRO_OK ? audit_append(c, &entry) : e;
 }
 

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 
 #define LEASE_MS   120000
+#define LEASE_SLACK_MS 60000 /* that the clock may be set back */
 #define AT_THE_END "." /* a place behind all rows; no kind has it */
 
 void job_lot_clear(struct job_lot *l)
@@ -39,7 +40,7 @@ enum inro_err job_at_work(struct core *c, const struct job *j, bool *ret)
 	if (!*by || !lease_holder_lives(by))
 		return INRO_OK;
 	e = store_now(c->store, &now);
-	*ret = e == INRO_OK && clock_holds(now, j->lease_until_ms, LEASE_MS);
+	*ret = e == INRO_OK && clock_holds(now, j->lease_until_ms, LEASE_MS + LEASE_SLACK_MS);
 	return e;
 }
 

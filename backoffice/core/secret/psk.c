@@ -358,7 +358,7 @@ static enum inro_err count_work(struct core *c, void *arg)
 	enum inro_err e = load_attempt(c, a);
 
 	a->settles = false;
-	if (e == INRO_OK && clock_holds(now, a->now.locked_until, a->policy.psk.lock_seconds + ISSUE_TIME_SLACK)) {
+	if (e == INRO_OK && clock_holds(now, a->now.locked_until, a->policy.psk.lock_seconds + ISSUE_TIME_OTHERS)) {
 		int64_t age = now - (a->now.locked_until - a->policy.psk.lock_seconds);
 
 		a->settles = age >= 0 && age < SETTLE_SECONDS;
