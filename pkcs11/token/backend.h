@@ -10,8 +10,8 @@
  * 2. A sealed blob opens only with the associated data it was sealed with.  The core puts object
  *    id, record version and every policy attribute in it: an edited or swapped record fails with
  *    INRO_E_DAMAGED.
- * 3. unlock() (or stretch() and unlock_by()) proves a PIN against an auth record that the core stores; only then seal, generate,
- *    import and load work, INRO_E_LOGIN before.  PIN counters are the core's.
+ * 3. unlock() (or stretch() and unlock_by()) proves a PIN against an auth record that the core
+ *    stores; only then seal, generate, import and load work, INRO_E_LOGIN before.  PIN counters are the core's.
  * 4. Functions may be called by several threads at once; open, close, unlock, unlock_by, lock, init and
  *    set_pin are never called beside others on the same instance, except that generate() may be
  *    running while lock() or an unlocking comes: it checks again before it holds the new key.

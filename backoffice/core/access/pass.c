@@ -9,6 +9,7 @@
 #include "backoffice/core/account.h"
 #include "backoffice/core/eyes.h"
 #include "backoffice/core/internal.h"
+#include "backoffice/core/issue_time.h"
 #include "backoffice/core/setting.h"
 #include "backoffice/pki/alg.h"
 #include "base/clock.h"
@@ -16,7 +17,6 @@
 #define VALUE_OCTETS 32
 #define DAY_SECONDS  INT64_C(86400)
 #define SEEN_MS	     60000
-#define AHEAD_MS     INT64_C(3600000) /* that the clock of another server may be */
 
 void pass_list_clear(struct pass_list *l)
 {
@@ -83,7 +83,7 @@ enum inro_err pass_verbs_check(const char *verbs)
 /* One with an end that is from a time to come was given when the clock was ahead: it would last for that much longer. */
 static bool is_over(const struct pass *p)
 {
-	return p->until && (p->until <= clock_now() || p->created_ms - clock_now_ms() > AHEAD_MS);
+	return p->until && (p->until <= clock_now() || p->created_ms / 1000 - clock_now() > ISSUE_TIME_OTHERS);
 }
 
 enum inro_err pass_by_hash(struct core *c, enum pass_kind kind, struct bytes hash, struct pass *ret)

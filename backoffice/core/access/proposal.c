@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "backoffice/core/internal.h"
+#include "backoffice/core/login.h"
 #include "backoffice/pki/alg.h"
 #include "base/clock.h"
 
@@ -248,13 +249,8 @@ static enum inro_err may_still(struct core *c, const char *by, bool *ret)
 {
 	const char *slash = strchr(by, '/'); /* default/NAME */
 	const enum role least = slash ? ROLE_ADMIN : ROLE_OPERATOR;
-	const struct store_cond conds[] = {
-		{ .field = "tenant", .number = slash ? TENANT_DEFAULT : c->tenant },
-		{ .field = "name", .text = slash ? slash + 1 : by },
-	};
-	const struct store_query q = { STORE_WHERE(conds) };
 	SCOPED(account) a = { 0 };
-	enum inro_err e = store_find(c->store, &q, &a);
+	enum inro_err e = account_load(c, slash ? TENANT_DEFAULT : c->tenant, slash ? slash + 1 : by, &a);
 
 	*ret = e == INRO_E_NOT_FOUND || (a.state == ACCOUNT_ACTIVE && a.role >= least);
 	return e == INRO_E_NOT_FOUND ? INRO_OK : e;

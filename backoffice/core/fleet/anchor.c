@@ -196,7 +196,6 @@ enum inro_err anchor_digest(struct core *c, const struct device_anchor *a, struc
 	return e == INRO_OK ? blob_set(ret, BYTES(hash, ANCHOR_HASH)) : e;
 }
 
-/* Another live device with this anchor is told by its id. */
 enum inro_err device_anchor_check(const struct device_anchor *a)
 {
 	uint8_t digest[PKI_DIGEST_MAX];
@@ -204,6 +203,7 @@ enum inro_err device_anchor_check(const struct device_anchor *a)
 	return hashers[a->kind](a->value, digest);
 }
 
+/* Another live device with this anchor is told by its id. */
 static enum inro_err check_alone(struct core *c, const struct device *d)
 {
 	const struct store_cond conds[] = {
