@@ -283,6 +283,15 @@ static void test_waits_for_a_thread_in_haste(void **state)
 	free(home);
 }
 
+static void fork_one_that_stays(void)
+{
+	if (fork() != 0)
+		return;
+	alarm(30); /* whatever becomes of the test */
+	pause();
+	_exit(0);
+}
+
 static int fork_in_turn(void *arg)
 {
 	struct heir *h = arg;
@@ -291,35 +300,55 @@ static int fork_in_turn(void *arg)
 
 	if (link_begin(l, &epoch) != INRO_OK)
 		return 1;
-	if (fork() == 0) {
-		alarm(30); /* whatever becomes of the test */
-		pause();
-		_exit(0);
-	}
+	fork_one_that_stays();
 	raise(SIGKILL);
 	return 1;
 }
 
-/* The child of one that was killed in its turn does not keep the TPM. */
-static void test_child_holds_no_lock(void **state)
+/* The descriptors are open from the first turn on. */
+static int fork_between_turns(void *arg)
 {
-	struct heir h = { .home = strdup(turn_home("child lock")) };
+	struct heir *h = arg;
+	struct link *l = turn_embedded(h->home), *other = turn_embedded(h->home);
+	uint64_t epoch;
+
+	if (turn_random(l) || turn_random(other))
+		return 1;
+	fork_one_that_stays();
+	if (link_begin(l, &epoch) != INRO_OK)
+		return 1;
+	raise(SIGKILL);
+	return 1;
+}
+
+static void leaves_no_lock(const char *name, int (*victim)(void *))
+{
+	struct heir h = { .home = strdup(turn_home(name)) };
 	struct link *l = turn_with_counter(h.home);
 	int minute = embedded_wait_ms;
+	int status;
 	pid_t pid = fork();
 
-	(void)state;
 	if (pid == 0) {
 		setpgid(0, 0);
-		_exit(fork_in_turn(&h));
+		_exit(victim(&h));
 	}
-	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 	embedded_wait_ms = 2000;
 	GOOD(turn_increment(l));
 	embedded_wait_ms = minute;
 	kill(-pid, SIGKILL);
 	link_free(l);
 	free(h.home);
+}
+
+/* The child of one that was killed in its turn does not keep the TPM, whenever it was forked. */
+static void test_child_holds_no_lock(void **state)
+{
+	(void)state;
+	leaves_no_lock("child lock", fork_in_turn);
+	leaves_no_lock("older child", fork_between_turns);
 }
 
 int main(void)

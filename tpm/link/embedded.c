@@ -33,6 +33,7 @@
 struct embedded {
 	struct link base;
 	struct state state;
+	struct embedded *next; /* all of this process */
 };
 
 int embedded_wait_ms = 60000;
@@ -45,20 +46,55 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static struct embedded *whose; /* whose TPM the chip is */
 static struct embedded *turns; /* whose turn it is */
 
-/* A lock that the parent holds stays its own: this copy of the descriptor would keep it alive if
- * the parent were killed in its turn. */
+static pthread_mutex_t all_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct embedded *all;
+
+static void before_fork(void)
+{
+	(void)pthread_mutex_lock(&all_lock);
+}
+
+static void after_fork_in_parent(void)
+{
+	(void)pthread_mutex_unlock(&all_lock);
+}
+
+/* The parent's locks stay its own, also those that it takes later: a copy of their descriptors
+ * would keep them alive if the parent were killed in its turn. */
 static void forget_in_child(void)
 {
-	if (turns)
-		state_drop_lock(&turns->state);
+	for (struct embedded *x = all; x; x = x->next)
+		state_drop_lock(&x->state);
 	chip_forget();
-	turns = whose = NULL;
+	turns = whose = all = NULL;
 	turn = (pthread_mutex_t)FREE;
+	all_lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
 }
 
 static void watch_fork(void)
 {
-	(void)pthread_atfork(NULL, NULL, forget_in_child);
+	(void)pthread_atfork(before_fork, after_fork_in_parent, forget_in_child);
+}
+
+static void list(struct embedded *x)
+{
+	(void)pthread_once(&once, watch_fork);
+	(void)pthread_mutex_lock(&all_lock);
+	x->next = all;
+	all = x;
+	(void)pthread_mutex_unlock(&all_lock);
+}
+
+static void unlist(struct embedded *x)
+{
+	struct embedded **at = &all;
+
+	(void)pthread_mutex_lock(&all_lock);
+	while (*at && *at != x)
+		at = &(*at)->next;
+	if (*at)
+		*at = x->next;
+	(void)pthread_mutex_unlock(&all_lock);
 }
 
 static struct embedded *of_link(struct link *l)
@@ -83,6 +119,7 @@ static enum inro_err make(struct bytes rest, const char *home, struct link **ret
 		return e;
 	}
 	link_init(&x->base, &link_embedded);
+	list(x);
 	*ret = &x->base;
 	return INRO_OK;
 }
@@ -104,7 +141,6 @@ static enum inro_err enter(int wait_ms)
 	struct timespec until;
 	int err;
 
-	(void)pthread_once(&once, watch_fork);
 	if (pthread_mutex_trylock(&turn) == 0)
 		return INRO_OK;
 	until = in_ms(wait_ms);
@@ -133,6 +169,7 @@ static void give_away(struct link *l)
 {
 	struct embedded *x = of_link(l);
 
+	unlist(x);
 	if (link_is_ours(l))
 		take_out(x);
 	state_clear(&x->state);
