@@ -173,6 +173,33 @@ static void a_service_that_ends(void **state)
 	link_free(l);
 }
 
+/* One that stands still is not waited for without end: a command has its time, and the connection
+ * is given up. */
+static void a_service_that_stands_still(void **state)
+{
+	static const uint8_t random[] = { 0x80, 1, 0, 0, 0, 12, 0, 0, 1, 0x7b, 0, 8 };
+	SCOPED(buf) response = { 0 };
+	struct link *l = new_link();
+	uint64_t before = 0, after = 0;
+
+	(void)state;
+	l->haste_ms = 50;
+	assert_int_equal(link_begin(l, &before), INRO_OK);
+	kill(abrmd, SIGSTOP);
+	alarm(60); /* else it would be waited for until the test is ended */
+	assert_int_equal(link_talk(l, BYTES(random, sizeof random), false, &response), INRO_E_IO);
+	alarm(0);
+	assert_non_null(strstr(err_detail(INRO_E_IO), "in time"));
+	link_end(l);
+	kill(abrmd, SIGCONT);
+	l->haste_ms = 0;
+	assert_int_equal(link_begin(l, &after), INRO_OK);
+	assert_true(after > before);
+	tpm_raw_random(l);
+	link_end(l);
+	link_free(l);
+}
+
 static int free_in_child(void *l)
 {
 	link_free(l);
@@ -218,6 +245,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(two_links),
 		cmocka_unit_test(an_idle_one_has_no_connection),
 		cmocka_unit_test(a_service_that_ends),
+		cmocka_unit_test(a_service_that_stands_still),
 		cmocka_unit_test(a_forked_child_leaves_it_alone),
 	};
 

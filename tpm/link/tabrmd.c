@@ -153,8 +153,10 @@ static enum inro_err receive(struct wired *w, struct buf *ret)
 
 	if (!room)
 		return buf_err(ret);
-	rc = Tss2_Tcti_Receive(tabrmd_of(w)->context, &n, room, TSS2_TCTI_TIMEOUT_BLOCK);
+	rc = Tss2_Tcti_Receive(tabrmd_of(w)->context, &n, room, w->patience_ms);
 	buf_truncate(ret, rc == TSS2_RC_SUCCESS && n <= LINK_BYTES ? n : 0);
+	if (rc == TSS2_TCTI_RC_TRY_AGAIN)
+		return INRO_E_BUSY;
 	return rc == TSS2_RC_SUCCESS ? INRO_OK : lost(w, rc);
 }
 
