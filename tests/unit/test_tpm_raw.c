@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <time.h>
 
 #include <cmocka.h>
@@ -120,6 +121,68 @@ static void test_flushed_in_part(void **state)
 	assert_int_equal(atomic_load(&h.n), 0);
 }
 
+/* An answer that is this code, always. */
+static uint32_t code;
+
+static enum inro_err say_code(void *of, struct bytes command, struct buf *ret_response)
+{
+	static const uint8_t head[] = { 0x80, 1, 0, 0, 0, 10 };
+
+	(void)of;
+	(void)command;
+	buf_reset(ret_response);
+	buf_add(ret_response, BYTES(head, sizeof head));
+	buf_add_u32(ret_response, code);
+	return buf_err(ret_response);
+}
+
+/* A command that was cancelled, a TPM that is being upgraded: what is held there is as unknown as
+ * before. */
+static void test_refused(void **state)
+{
+	static const uint32_t codes[] = { 0x909, 0x907, 0x12d, 0x130 };
+	const struct raw tpm = { .talk = say_code };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
+		struct held h = { .clock_known = 1, .clock = { .since = 5, .resets = 7 } };
+
+		code = codes[i];
+		held_add(&h, 0x80000001);
+		assert_int_equal(held_attach(&h, &tpm), INRO_E_IO);
+		assert_int_equal(held_flush(&h, &tpm), INRO_E_IO);
+		assert_int_equal(held_will_add(&h, &tpm), INRO_E_IO);
+		assert_int_equal(atomic_load(&h.n), 1);
+		assert_int_equal(atomic_load(&h.clock_known), 1);
+		assert_int_equal(h.clock.resets, 7);
+		assert_int_equal(atomic_load(&h.others_known), 0);
+	}
+	assert_non_null(strstr(err_detail(INRO_E_IO), "TPM_RC_REBOOT"));
+}
+
+/* What is not there any more is gone; so is everything in a TPM that was not started, or failed. */
+static void test_gone(void **state)
+{
+	static const uint32_t codes[] = { 0x18b, 0x1cb, 0x1c4, 0x910 };
+	const struct raw tpm = { .talk = say_code };
+	struct held h = { .clock_known = 1 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
+		code = codes[i];
+		held_add(&h, 0x80000001);
+		assert_int_equal(held_flush(&h, &tpm), INRO_OK);
+		assert_int_equal(atomic_load(&h.n), 0);
+	}
+	for (code = 0x100; code <= 0x101; code++) {
+		held_add(&h, 0x80000001);
+		assert_int_equal(held_attach(&h, &tpm), INRO_OK);
+		assert_int_equal(atomic_load(&h.n), 0);
+		assert_int_equal(held_will_add(&h, &tpm), INRO_OK);
+		assert_int_equal(h.n_others, 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -127,6 +190,8 @@ int main(void)
 		cmocka_unit_test(test_nothing_is_told),
 		cmocka_unit_test(test_the_ledger_stays),
 		cmocka_unit_test(test_flushed_in_part),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_gone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,7 +9,8 @@
  *    could not be read, need not be true.
  * 3. `others`: what was in the TPM, and not ours, when this connection made its first handle.
  * 4. After a reset of the TPM the list means nothing, and nothing is flushed.
- * 5. A TPM that puts off what it is asked (raw.h) has told nothing: all of it stays as it was.
+ * 5. A TPM that puts off or refuses what it is asked (raw.h) has told nothing: all of it stays as it
+ *    was.
  */
 #ifndef INRO_TPM_LINK_HELD_H
 #define INRO_TPM_LINK_HELD_H
@@ -36,7 +37,7 @@ struct held {
 };
 
 /* On a new connection, or when something is found missing: flushes what is ours or was a killed
- * one's.  INRO_E_IO: the connection's, or a TPM that puts it off. */
+ * one's.  INRO_E_IO: the connection's, or a TPM that puts it off or refuses. */
 MUST_CHECK enum inro_err held_attach(struct held *h, const struct raw *tpm);
 MUST_CHECK enum inro_err held_will_add(struct held *h, const struct raw *tpm);
 void held_add(struct held *h, uint32_t handle); /* 0: none was made, it was said */

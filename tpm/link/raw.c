@@ -4,14 +4,11 @@
 #include <time.h>
 #include <tss2/tss2_tpm2_types.h>
 
+#include "tpm/wire/rc.h"
+
 #define TRIES	    500 /* ten seconds, as for the commands of a turn (talk/run.c) */
 #define PAUSE_MS    20
 #define HEADER_SIZE 10
-
-static bool is_busy(uint32_t rc)
-{
-	return rc == TPM2_RC_RETRY || rc == TPM2_RC_YIELDED || rc == TPM2_RC_TESTING;
-}
 
 static enum inro_err read_header(struct bytes *in, uint32_t *ret_rc)
 {
@@ -47,7 +44,7 @@ static enum inro_err run(const struct raw *tpm, const struct buf *command, struc
 		e = tpm->talk(tpm->of, buf_bytes(command), response);
 		*ret = buf_bytes(response);
 		e = e ? e : read_header(ret, ret_rc);
-		if (e || !is_busy(*ret_rc))
+		if (e || !rc_is_again(*ret_rc))
 			return e;
 	}
 	if (e)
@@ -65,6 +62,17 @@ static enum inro_err read_clock(struct bytes in, struct raw_clock *ret)
 	return INRO_OK;
 }
 
+/* A TPM that was not started has nothing in its memory, and one that has failed will have nothing:
+ * it works again after a reset.  Any other refusal (the command was cancelled) has told nothing. */
+static enum inro_err refused(uint32_t rc, const char *what)
+{
+	enum inro_err e = rc_set(rc, what);
+
+	if (rc == TPM2_RC_INITIALIZE || rc == TPM2_RC_FAILURE)
+		return INRO_OK;
+	return err_set(INRO_E_IO, "%s", err_detail(e));
+}
+
 enum inro_err raw_clock(const struct raw *tpm, struct raw_clock *ret)
 {
 	SCOPED(buf) command = { 0 };
@@ -75,7 +83,9 @@ enum inro_err raw_clock(const struct raw *tpm, struct raw_clock *ret)
 	*ret = (struct raw_clock) { 0 };
 	add_command(&command, TPM2_CC_ReadClock, 0);
 	e = run(tpm, &command, &response, &ret->rc, &in);
-	return e || ret->rc ? e : read_clock(in, ret);
+	if (!e && ret->rc)
+		return refused(ret->rc, "reading the TPM's clock");
+	return e ? e : read_clock(in, ret);
 }
 
 static enum inro_err read_handles(struct bytes in, size_t cap, uint32_t *out, size_t *ret_n)
@@ -107,7 +117,9 @@ enum inro_err raw_handles(const struct raw *tpm, uint32_t first, size_t cap, uin
 	buf_add_u32(&command, first);
 	buf_add_u32(&command, (uint32_t)cap);
 	e = run(tpm, &command, &response, &rc, &in);
-	return e || rc ? e : read_handles(in, cap, out, ret_n);
+	if (!e && rc)
+		return refused(rc, "listing what is in the TPM");
+	return e ? e : read_handles(in, cap, out, ret_n);
 }
 
 enum inro_err raw_flush(const struct raw *tpm, uint32_t handle)
@@ -116,8 +128,12 @@ enum inro_err raw_flush(const struct raw *tpm, uint32_t handle)
 	SCOPED(buf) response = { 0 };
 	struct bytes in;
 	uint32_t rc;
+	enum inro_err e;
 
 	add_command(&command, TPM2_CC_FlushContext, sizeof handle);
 	buf_add_u32(&command, handle);
-	return run(tpm, &command, &response, &rc, &in);
+	e = run(tpm, &command, &response, &rc, &in);
+	if (e || !rc || rc & TPM2_RC_FMT1 || rc_err(rc) == INRO_E_NOT_FOUND)
+		return e; /* format one is about its one parameter */
+	return refused(rc, "taking out of the TPM what was left there");
 }

@@ -1,8 +1,9 @@
 /*
  * raw - the few commands that a link sends on its own account, without sessions (TPM 2.0 Part 3).
  *
- * A TPM that is busy (TPM_RC_RETRY, YIELDED, TESTING) is asked again for a moment; INRO_E_IO when it
- * still is then.
+ * A TPM that is busy (rc_is_again()) is asked again for a moment; INRO_E_IO when it still is then, and
+ * when it refuses.  Not so one that was not started, or has failed (TPM_RC_INITIALIZE, FAILURE): it
+ * has nothing in its memory that could be used.
  */
 #ifndef INRO_TPM_LINK_RAW_H
 #define INRO_TPM_LINK_RAW_H
@@ -18,7 +19,7 @@ struct raw {
 
 /* What distinguishes one life of a TPM's volatile memory from the next (Part 1, 36.6). */
 struct raw_clock {
-	uint32_t rc;	/* the TPM's answer; the rest is valid when it is 0 */
+	uint32_t rc;	/* TPM_RC_INITIALIZE, FAILURE, or 0: then the rest is valid */
 	uint64_t since; /* milliseconds since it was powered */
 	uint32_t resets, restarts;
 };
