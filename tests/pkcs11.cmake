@@ -43,6 +43,10 @@ inro_test(unit/test_token_slots.c LINKS inro_testlib inro_token inro_tpm_token i
 target_sources(test_token_slots PRIVATE ${PROJECT_SOURCE_DIR}/pkcs11/backends.c)
 target_link_options(test_token_slots PRIVATE -Wl,--wrap=watch_list,--wrap=token_make)
 
+inro_test(unit/test_token_turn.c LINKS inro_testlib inro_token inro_tpm_token inro_soft inro_token)
+target_sources(test_token_turn PRIVATE ${PROJECT_SOURCE_DIR}/pkcs11/backends.c)
+target_link_options(test_token_turn PRIVATE -Wl,--wrap=auth_begin,--wrap=trial_enter,--wrap=objects_of_hit)
+
 inro_test(unit/test_token_home.c LINKS inro_testlib inro_token inro_db PkgConfig::sqlite)
 target_link_options(test_token_home PRIVATE -Wl,--wrap=readdir,--wrap=fsync)
 

@@ -333,7 +333,9 @@ CK_RV api_C_InitPIN(CK_SESSION_HANDLE session, unsigned char *pin, CK_ULONG pin_
 	return rv_of(init_pin(session, BYTES(pin, pin_len)));
 }
 
-static enum inro_err may_set_pin(CK_SESSION_HANDLE session, CK_USER_TYPE *ret_user)
+/* Whose PIN it is: the one who is logged in, the user otherwise (5.5.9). */
+static enum inro_err may_set_pin(CK_SESSION_HANDLE session, uint8_t name[STORE_MAX_USER],
+				 struct who *ret)
 {
 	SCOPED(entered) at = { 0 };
 	enum inro_err e = lib_enter_expired(session, &at);
@@ -344,32 +346,35 @@ static enum inro_err may_set_pin(CK_SESSION_HANDLE session, CK_USER_TYPE *ret_us
 		return err_set(INRO_E_SESSION_READ_ONLY,
 			       "a PIN is changed in a read-write session");
 	token_lock(at.session->token);
-	*ret_user = at.session->token->login;
+	*ret = token_whose_pin(at.session->token);
+	if (ret->name.n > 0)
+		memcpy(name, ret->name.p, ret->name.n);
+	ret->name.p = name;
 	token_unlock(at.session->token);
 	return INRO_OK;
 }
 
-/* Whose PIN it is: the one who is logged in, the user otherwise (5.5.9). */
 static enum inro_err set_pin(CK_SESSION_HANDLE session, struct bytes given_old,
 			     struct bytes given_new)
 {
 	SCOPED(api_pin) old = { 0 };
 	SCOPED(api_pin) fresh = { 0 };
 	SCOPED(entered) at = { 0 };
-	CK_USER_TYPE user = CKU_USER;
-	enum inro_err e = may_set_pin(session, &user);
-	const char *who = user == CKU_SO ? "so" : "user";
+	uint8_t name[STORE_MAX_USER];
+	struct who who = { .type = CKU_USER };
+	enum inro_err e = may_set_pin(session, name, &who);
+	const char *user = who.type == CKU_SO ? "so" : "user";
 
 	if (!e)
-		e = api_pin_take(session, "old", who, given_old, &old);
+		e = api_pin_take(session, "old", user, given_old, &old);
 	if (!e)
-		e = api_pin_take(session, "new", who, given_new, &fresh);
+		e = api_pin_take(session, "new", user, given_new, &fresh);
 	if (!e)
 		e = lib_enter_expired(session, &at);
 	if (e)
 		return e;
 	token_lock(at.session->token);
-	e = token_set_pin(at.session->token, old.pin, fresh.pin);
+	e = token_set_pin(at.session->token, &who, old.pin, fresh.pin);
 	token_unlock(at.session->token);
 	return e;
 }

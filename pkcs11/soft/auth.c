@@ -79,36 +79,31 @@ static enum inro_err wrapping_key(struct bytes pin, struct bytes salt, struct au
 	return INRO_OK;
 }
 
-enum inro_err auth_make(CK_USER_TYPE user, struct bytes serial, struct bytes pin,
-			struct bytes master, struct buf *ret_record)
+static enum inro_err known_user(CK_USER_TYPE user)
 {
-	SCOPED(secret) key = { 0 };
-	SCOPED(buf) record = { 0 };
-	SCOPED(buf) ad = { 0 };
-	uint8_t salt[SALT];
-	enum inro_err e;
+	return user > CKU_USER ? err_set(INRO_E_USER_TYPE, "only the SO and the user have a PIN")
+			       : INRO_OK;
+}
 
-	if (user > CKU_USER || master.n != AUTH_MASTER)
-		return err_set(INRO_E_USER_TYPE, "only the SO and the user have a PIN");
-	e = random_fill(salt, sizeof salt);
+enum inro_err auth_begin(CK_USER_TYPE user, struct bytes pin, struct buf *ret_begun,
+			 struct secret *ret_key)
+{
+	uint8_t salt[SALT];
+	enum inro_err e = known_user(user);
+
 	if (!e)
-		e = wrapping_key(pin, BYTES(salt, sizeof salt), auth_cost_now, &key);
+		e = random_fill(salt, sizeof salt);
+	if (!e)
+		e = wrapping_key(pin, BYTES(salt, sizeof salt), auth_cost_now, ret_key);
 	if (e)
 		return e;
-	buf_add_u8(&record, VERSION);
-	buf_add_u8(&record, (uint8_t)user);
-	buf_add_u8(&record, auth_cost_now.log2_n);
-	buf_add_u8(&record, auth_cost_now.r);
-	buf_add_u8(&record, auth_cost_now.p);
-	buf_add(&record, BYTES(salt, sizeof salt));
-	add_ad(&ad, buf_bytes(&record), serial);
-	e = buf_err(&ad);
-	if (!e)
-		e = aead_close(secret_bytes(&key), master, buf_bytes(&ad), &record);
-	if (e)
-		return e;
-	buf_add(ret_record, buf_bytes(&record));
-	return buf_err(ret_record);
+	buf_add_u8(ret_begun, VERSION);
+	buf_add_u8(ret_begun, (uint8_t)user);
+	buf_add_u8(ret_begun, auth_cost_now.log2_n);
+	buf_add_u8(ret_begun, auth_cost_now.r);
+	buf_add_u8(ret_begun, auth_cost_now.p);
+	buf_add(ret_begun, BYTES(salt, sizeof salt));
+	return buf_err(ret_begun);
 }
 
 static enum inro_err read_header(struct bytes header, CK_USER_TYPE user, struct auth_cost *ret)
@@ -128,17 +123,54 @@ static enum inro_err read_header(struct bytes header, CK_USER_TYPE user, struct 
 	return INRO_OK;
 }
 
+enum inro_err auth_make_by(CK_USER_TYPE user, struct bytes serial, struct bytes begun,
+			   struct bytes key, struct bytes master, struct buf *ret_record)
+{
+	SCOPED(buf) record = { 0 };
+	SCOPED(buf) ad = { 0 };
+	struct auth_cost cost;
+	enum inro_err e = known_user(user);
+
+	if (!e && (begun.n != HEADER || key.n != SEAL_KEY + SEAL_NONCE || master.n != AUTH_MASTER))
+		e = err_set(INRO_E_ARG, "a PIN record begins otherwise");
+	if (!e)
+		e = read_header(begun, user, &cost);
+	if (e)
+		return e;
+	buf_add(&record, begun);
+	add_ad(&ad, begun, serial);
+	e = buf_err(&ad);
+	if (!e)
+		e = aead_close(key, master, buf_bytes(&ad), &record);
+	if (e)
+		return e;
+	buf_add(ret_record, buf_bytes(&record));
+	return buf_err(ret_record);
+}
+
+enum inro_err auth_make(CK_USER_TYPE user, struct bytes serial, struct bytes pin,
+			struct bytes master, struct buf *ret_record)
+{
+	SCOPED(secret) key = { 0 };
+	SCOPED(buf) begun = { 0 };
+	enum inro_err e = auth_begin(user, pin, &begun, &key);
+
+	return e ? e
+		 : auth_make_by(user, serial, buf_bytes(&begun), secret_bytes(&key), master,
+				ret_record);
+}
+
 /* The record's form alone. */
 static enum inro_err read_record(CK_USER_TYPE user, struct bytes record, struct bytes *ret_header,
 				 struct auth_cost *ret_cost)
 {
 	struct bytes header;
-	enum inro_err e;
+	enum inro_err e = known_user(user);
 
-	if (user > CKU_USER)
-		return err_set(INRO_E_USER_TYPE, "only the SO and the user have a PIN");
-	if (record.n != RECORD)
-		return err_set(INRO_E_DAMAGED, "a PIN record of %zu bytes can't be one", record.n);
+	if (!e && record.n != RECORD)
+		e = err_set(INRO_E_DAMAGED, "a PIN record of %zu bytes can't be one", record.n);
+	if (e)
+		return e;
 	header = BYTES(record.p, HEADER);
 	e = read_header(header, user, ret_cost);
 	if (!e)

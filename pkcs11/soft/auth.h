@@ -34,6 +34,13 @@ extern const struct auth_cost auth_cost_now;
  * user of the token of this serial number alone.  INRO_E_PIN_FORMAT. */
 MUST_CHECK enum inro_err auth_make(CK_USER_TYPE user, struct bytes serial, struct bytes pin,
 				   struct bytes master, struct buf *ret_record);
+/* The same in two steps, of which the first takes the time: what the record begins with, its salt among
+ * it, and the key that the PIN gives with that; and the record.  The first is used for one record. */
+MUST_CHECK enum inro_err auth_begin(CK_USER_TYPE user, struct bytes pin, struct buf *ret_begun,
+				    struct secret *ret_key);
+MUST_CHECK enum inro_err auth_make_by(CK_USER_TYPE user, struct bytes serial, struct bytes begun,
+				      struct bytes key, struct bytes master,
+				      struct buf *ret_record);
 /* INRO_E_PIN_WRONG, also for a PIN that can't ever have been set, and for a record that was altered;
  * INRO_E_DAMAGED for what can't be a record. */
 MUST_CHECK enum inro_err auth_open(CK_USER_TYPE user, struct bytes serial, struct bytes record,

@@ -135,16 +135,28 @@ static enum inro_err soft_init(struct backend *b)
 	return place_master(b, secret_bytes(&key));
 }
 
-static enum inro_err soft_set_pin(struct backend *b, CK_USER_TYPE user, struct bytes pin,
-				  struct buf *ret_auth)
+static enum inro_err soft_set_pin_by(struct backend *b, CK_USER_TYPE user, struct bytes begun,
+				     struct bytes key, struct buf *ret_auth)
 {
 	enum inro_err e = enter(b);
 
 	if (e)
 		return e;
-	e = auth_make(user, buf_bytes(&b->serial), pin, master_key(b), ret_auth);
+	e = auth_make_by(user, buf_bytes(&b->serial), begun, key, master_key(b), ret_auth);
 	leave(b);
 	return e;
+}
+
+static enum inro_err soft_set_pin(struct backend *b, CK_USER_TYPE user, struct bytes pin,
+				  struct buf *ret_auth)
+{
+	SCOPED(secret) key = { 0 };
+	SCOPED(buf) begun = { 0 };
+	enum inro_err e = soft_check_unlocked(b);
+
+	if (!e)
+		e = auth_begin(user, pin, &begun, &key);
+	return e ? e : soft_set_pin_by(b, user, buf_bytes(&begun), secret_bytes(&key), ret_auth);
 }
 
 enum inro_err soft_unlock_with(struct backend *b, struct bytes master)
@@ -508,6 +520,8 @@ const struct backend_ops backend_soft = {
 	.unlock = soft_unlock,
 	.stretch = auth_stretch,
 	.unlock_by = soft_unlock_by,
+	.begin_pin = auth_begin,
+	.set_pin_by = soft_set_pin_by,
 	.lock = soft_lock,
 	.seal = soft_seal,
 	.unseal = soft_unseal,

@@ -12,9 +12,10 @@
  *    INRO_E_DAMAGED.
  * 3. unlock() (or stretch() and unlock_by()) proves a PIN against an auth record that the core
  *    stores; only then seal, generate, import and load work, INRO_E_LOGIN before.  PIN counters are the core's.
- * 4. Functions may be called by several threads at once; open, close, unlock, unlock_by, lock, init and
- *    set_pin are never called beside others on the same instance, except that generate() may be
- *    running while lock() or an unlocking comes: it checks again before it holds the new key.
+ * 4. Functions may be called by several threads at once; open, close, unlock, unlock_by, lock, init,
+ *    set_pin and set_pin_by are never called beside others on the same instance, except that
+ *    generate() may be running while lock() or an unlocking comes: it checks again before it holds the
+ *    new key.
  * 5. After lock() no loaded key and no operation is left and the secrets of the instance are wiped.
  * 6. A key's plain form is PKCS#8 (DER) for the private half of a pair and the bare value for a
  *    secret key.  It crosses only by import() and reveal().
@@ -175,6 +176,12 @@ struct backend_ops {
 				 struct secret *ret_key);
 	enum inro_err (*unlock_by)(struct backend *b, CK_USER_TYPE user, struct bytes auth,
 				   struct bytes key);
+	/* The same of set_pin(): what a new record begins with and the key that the PIN gives with that,
+	 * without an instance; set_pin_by() then makes the record of them.  NULL with stretch(). */
+	enum inro_err (*begin_pin)(CK_USER_TYPE user, struct bytes pin, struct buf *ret_begun,
+				   struct secret *ret_key);
+	enum inro_err (*set_pin_by)(struct backend *b, CK_USER_TYPE user, struct bytes begun,
+				    struct bytes key, struct buf *ret_auth);
 
 	/* Private attributes and data, not keys. */
 	enum inro_err (*seal)(struct backend *b, struct bytes plain, struct bytes ad,

@@ -39,6 +39,11 @@ static enum inro_err look_at(struct token *t, const struct store_hit *hit, bool 
 		return e;
 	r->objects++;
 	e = read_one(o, open, r);
+	if (e == INRO_E_OBJECT_HANDLE) { /* removed by another process just now */
+		err_reset();
+		r->objects--;
+		return INRO_OK;
+	}
 	if (e == INRO_E_NO_MEMORY || e == INRO_E_IO || e == INRO_E_BUSY)
 		return e;
 	if (e)
@@ -78,20 +83,36 @@ static enum inro_err read_all(struct token *t, bool open, struct check_report *r
 	return e;
 }
 
+/* Another thread's login that comes while this one waits is as good as one that was there. */
+static enum inro_err log_in(struct token *t, struct bytes pin, bool *ret_mine)
+{
+	const struct who user = { .type = CKU_USER };
+	enum inro_err e;
+
+	if (t->login != TOKEN_NOBODY)
+		return INRO_OK;
+	if (pin.n == 0)
+		return guards_open(t, &user);
+	e = token_login(t, &user, pin);
+	*ret_mine = !e;
+	if (e != INRO_E_USER_ALREADY_LOGGED_IN && e != INRO_E_ANOTHER_USER_LOGGED_IN)
+		return e;
+	err_reset();
+	return INRO_OK;
+}
+
 enum inro_err token_check(struct token *t, struct bytes pin, struct check_report *ret)
 {
 	struct check_report r = { 0 };
-	bool mine = pin.n > 0 && t->login == TOKEN_NOBODY;
+	bool mine = false;
 	enum inro_err e = store_check(t->store);
 
-	if (t->sessions == 0) /* what is remembered was good once */
-		objects_drop_all(t);
-	if (!e && mine)
-		e = token_login(t, &(struct who) { .type = CKU_USER }, pin);
-	else if (!e && t->login == TOKEN_NOBODY)
-		e = guards_open(t, &(struct who) { .type = CKU_USER });
+	if (!e)
+		e = log_in(t, pin, &mine);
 	if (e)
 		return e;
+	if (t->sessions == 0) /* what is remembered was good once */
+		objects_drop_all(t);
 	e = read_all(t, t->login == CKU_USER, &r);
 	if (mine && token_logout(t))
 		err_reset();

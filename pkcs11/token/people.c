@@ -173,16 +173,14 @@ enum inro_err token_reread_login(struct token *t)
 	return e;
 }
 
-/* An instance of the backend beside the token's own, unlocked by the PIN: what a failed try leaves
- * behind does not touch who is logged in. */
+/* An instance of the backend beside the token's own, unlocked by the PIN of who has his turn: what a
+ * failed try leaves behind does not touch who is logged in. */
 static enum inro_err open_beside(struct trial *x, struct backend **ret)
 {
 	struct token *t = x->t;
 	struct backend *b;
-	enum inro_err e = trial_enter(x);
+	enum inro_err e = token_look(t, true);
 
-	if (!e)
-		e = token_look(t, true);
 	if (!e)
 		e = t->ops->open(buf_bytes(&t->row.config), bytes_of(t->row.serial), &b);
 	if (e)
@@ -205,7 +203,9 @@ enum inro_err token_prove_pin(struct token *t, const struct who *who, struct byt
 	enum inro_err e;
 
 	trial_init(&x, t, who, pin);
-	e = open_beside(&x, &b);
+	e = trial_enter(&x);
+	if (!e)
+		e = open_beside(&x, &b);
 	if (!e)
 		t->ops->close(b);
 	return e;
@@ -238,17 +238,6 @@ static enum inro_err need_officer(struct token *t)
 	return e;
 }
 
-/* The auth record for a new PIN, by the login that is there; `old`: the one that is there. */
-static enum inro_err make_record(struct token *t, CK_USER_TYPE type, struct bytes old,
-				 struct bytes pin, struct buf *ret)
-{
-	token_close_gate(t);
-	enum inro_err e = guards_set(t->ops, t->backend, type, old, pin, ret);
-
-	token_leave_gate(t);
-	return e;
-}
-
 /* A record that took the place of another: what that one has outside goes. */
 static void drop_replaced(struct token *t, struct bytes old, struct bytes now)
 {
@@ -271,19 +260,60 @@ static enum inro_err record_of(struct token *t, const struct who *who, struct au
 	return e == INRO_E_PIN_MISSING ? INRO_OK : e;
 }
 
-enum inro_err token_init_pin(struct token *t, const struct who *who, struct bytes pin,
-			     bool must_change)
+static enum inro_err make_record(struct trial *x, struct bytes old, const struct new_pin *fresh,
+				 struct buf *ret)
 {
-	SCOPED(auth_row) old = { 0 };
-	SCOPED(buf) auth = { 0 };
+	token_close_gate(x->t);
+	enum inro_err e = trial_record(x, x->t->backend, old, fresh, ret);
+
+	token_leave_gate(x->t);
+	return e;
+}
+
+/* The auth record for a PIN, by the officer's login; `old`: the one that is there, read anew, or NULL.
+ * Others have had the token: who was the officer may have gone, or the token have become another. */
+static enum inro_err officers_record(struct trial *x, struct auth_row *old, struct buf *ret)
+{
+	SCOPED(new_pin) fresh = { .pin = x->pin };
+	enum inro_err e = trial_enter(x);
+
+	if (!e)
+		e = trial_begin_pin(x, &fresh);
+	if (!e)
+		e = need_officer(x->t);
+	if (!e && old)
+		e = record_of(x->t, &x->who, old);
+	return e ? e : make_record(x, old ? buf_bytes(&old->auth) : BYTES_NONE, &fresh, ret);
+}
+
+static enum inro_err may_set(struct token *t, const struct who *who, struct bytes pin,
+			     struct auth_row *old)
+{
 	enum inro_err e = need_officer(t);
 
 	if (!e)
 		e = token_check_new_pin(pin);
+	return e ? e : record_of(t, who, old);
+}
+
+/* Where no record tells that a PIN was changed nobody proves one meanwhile. */
+static bool changes_in_place(const struct token *t)
+{
+	return t->ops->change_pin != NULL;
+}
+
+enum inro_err token_init_pin(struct token *t, const struct who *who, struct bytes pin,
+			     bool must_change)
+{
+	SCOPED(trial) x;
+	SCOPED(auth_row) old = { 0 };
+	SCOPED(buf) auth = { 0 };
+	enum inro_err e = may_set(t, who, pin, &old);
+
+	trial_init(&x, t, who, pin);
+	x.alone = changes_in_place(t);
 	if (!e)
-		e = record_of(t, who, &old);
-	if (!e)
-		e = make_record(t, who->type, buf_bytes(&old.auth), pin, &auth);
+		e = officers_record(&x, &old, &auth);
 	if (e)
 		return e;
 	e = store_set_auth(t->store, who, buf_bytes(&auth), must_change);
@@ -318,6 +348,7 @@ static enum inro_err check_name(const struct who *who)
 enum inro_err token_user_add(struct token *t, const struct who *who, struct bytes pin,
 			     bool must_change)
 {
+	SCOPED(trial) x;
 	SCOPED(buf) auth = { 0 };
 	enum inro_err e = need_officer(t);
 
@@ -325,8 +356,9 @@ enum inro_err token_user_add(struct token *t, const struct who *who, struct byte
 		e = check_name(who);
 	if (!e)
 		e = token_check_new_pin(pin);
+	trial_init(&x, t, who, pin);
 	if (!e)
-		e = make_record(t, who->type, BYTES_NONE, pin, &auth);
+		e = officers_record(&x, NULL, &auth);
 	if (e)
 		return e;
 	e = store_user_add(t->store, who, buf_bytes(&auth), must_change);
@@ -391,38 +423,71 @@ static enum inro_err check_change(struct token *t, struct bytes new_pin)
 	return token_check_new_pin(new_pin);
 }
 
+struct who token_whose_pin(const struct token *t)
+{
+	return t->login == TOKEN_NOBODY ? the_user : token_who(t);
+}
+
+/* Others could log in and out while it waited: no PIN is tried as another's. */
+static enum inro_err still_his(const struct trial *x)
+{
+	struct who now = token_whose_pin(x->t);
+
+	if (now.type == x->who.type && bytes_equal(now.name, x->who.name))
+		return INRO_OK;
+	return err_set(x->t->login == TOKEN_NOBODY ? INRO_E_LOGIN : INRO_E_ANOTHER_USER_LOGGED_IN,
+		       "another has logged %s meanwhile: no PIN was tried or changed",
+		       x->t->login == TOKEN_NOBODY ? "out" : "in");
+}
+
 /* Nobody waits for the new record: the instance is its own. */
 static enum inro_err record_anew(struct trial *x, struct backend *b, struct bytes pin,
 				 struct buf *ret)
 {
-	enum inro_err e;
+	SCOPED(new_pin) fresh = { .pin = pin };
+	enum inro_err e = trial_begin_pin(x, &fresh);
 
+	if (e)
+		return e;
 	trial_let_others(x);
-	e = guards_set(x->t->ops, b, x->who.type, buf_bytes(&x->row.auth), pin, ret);
+	e = trial_record(x, b, buf_bytes(&x->row.auth), &fresh, ret);
 	trial_come_back(x);
 	return e;
 }
 
-enum inro_err token_set_pin(struct token *t, struct bytes old_pin, struct bytes new_pin)
+/* What takes its turn in token_set_pin(): the new record in the place of the one that was proved. */
+static enum inro_err change_record(struct trial *x, struct bytes new_pin, struct buf *ret)
+{
+	const struct backend_ops *ops = x->t->ops;
+	struct backend *b;
+	enum inro_err e = open_beside(x, &b);
+
+	if (e)
+		return e;
+	if (x->row.must_change && secret_equal(x->pin, new_pin))
+		e = err_set(INRO_E_PIN_WEAK, "the new PIN must be another one");
+	if (!e)
+		e = record_anew(x, b, new_pin, ret);
+	ops->close(b);
+	return e ? e
+		 : store_change_auth(x->t->store, &x->who, buf_bytes(&x->row.auth), buf_bytes(ret));
+}
+
+enum inro_err token_set_pin(struct token *t, const struct who *who, struct bytes old_pin,
+			    struct bytes new_pin)
 {
 	SCOPED(trial) x; /* what the officer sets meanwhile is not undone */
 	SCOPED(buf) auth = { 0 };
-	struct who who = t->login == TOKEN_NOBODY ? the_user : token_who(t);
-	struct backend *b;
 	enum inro_err e = check_change(t, new_pin);
 
-	trial_init(&x, t, &who, old_pin);
+	trial_init(&x, t, who, old_pin);
+	x.alone = changes_in_place(t);
 	if (!e)
-		e = open_beside(&x, &b);
-	if (e)
-		return e;
-	if (x.row.must_change && secret_equal(old_pin, new_pin))
-		e = err_set(INRO_E_PIN_WEAK, "the new PIN must be another one");
+		e = trial_enter(&x);
 	if (!e)
-		e = record_anew(&x, b, new_pin, &auth);
-	t->ops->close(b);
+		e = still_his(&x);
 	if (!e)
-		e = store_change_auth(t->store, &x.who, buf_bytes(&x.row.auth), buf_bytes(&auth));
+		e = change_record(&x, new_pin, &auth);
 	if (e)
 		return e;
 	guards_keep_one(t->ops, buf_bytes(&auth));

@@ -32,8 +32,12 @@ MUST_CHECK enum inro_err token_prove_login(struct token *t, struct bytes pin);
 /* By the SO who is logged in: a new PIN and all tries for the user, or for a named one. */
 MUST_CHECK enum inro_err token_init_pin(struct token *t, const struct who *who, struct bytes pin,
 					bool must_change);
-/* Of him who is logged in, else of the user. */
-MUST_CHECK enum inro_err token_set_pin(struct token *t, struct bytes old_pin, struct bytes new_pin);
+/* Of him who is logged in, else of the user; the name is the token's. */
+struct who token_whose_pin(const struct token *t);
+/* Of him for whom it was asked for; INRO_E_LOGIN or INRO_E_ANOTHER_USER_LOGGED_IN when that is not
+ * token_whose_pin() any more. */
+MUST_CHECK enum inro_err token_set_pin(struct token *t, const struct who *who, struct bytes old_pin,
+				       struct bytes new_pin);
 
 /* By the SO who is logged in.  A name is 1 to STORE_MAX_USER bytes of text. */
 MUST_CHECK enum inro_err token_user_add(struct token *t, const struct who *who, struct bytes pin,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "pkcs11/token/guards.h"
 #include "pkcs11/token/tries.h"
 
 const char *trial_of_whom(CK_USER_TYPE user)
@@ -162,7 +163,7 @@ enum inro_err trial_enter(struct trial *x)
 	if (x->shared)
 		pthread_mutex_lock(&t->turn);
 	if (counted)
-		e = tries_enter(t->home, t->slot, &x->lock);
+		e = tries_enter(t->home, t->slot, x->alone, &x->lock);
 	trial_come_back(x);
 	return e;
 }
@@ -259,4 +260,34 @@ enum inro_err trial_prove(struct trial *x, struct backend *b)
 	if (e)
 		return e == INRO_E_PIN_LOCKED ? e : trial_void(x, e);
 	return give_back(x->t, &x->who);
+}
+
+void new_pin_clear(struct new_pin *n)
+{
+	buf_clear(&n->begun);
+	secret_clear(&n->key);
+	n->pin = BYTES_NONE;
+}
+
+enum inro_err trial_begin_pin(struct trial *x, struct new_pin *n)
+{
+	const struct backend_ops *ops = x->t->ops;
+	enum inro_err e;
+
+	if (!ops->begin_pin)
+		return INRO_OK;
+	trial_let_others(x);
+	e = ops->begin_pin(x->who.type, n->pin, &n->begun, &n->key);
+	trial_come_back(x);
+	return e;
+}
+
+enum inro_err trial_record(const struct trial *x, struct backend *b, struct bytes old,
+			   const struct new_pin *n, struct buf *ret_auth)
+{
+	const struct backend_ops *ops = x->t->ops;
+
+	return ops->begin_pin ? ops->set_pin_by(b, x->who.type, buf_bytes(&n->begun),
+						secret_bytes(&n->key), ret_auth)
+			      : guards_set(ops, b, x->who.type, old, n->pin, ret_auth);
 }

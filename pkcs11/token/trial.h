@@ -5,7 +5,9 @@
  *    there again only where the PIN was right, or where nothing has told whether it is.
  * 2. In one process the PINs of a token are tried one after the other (token.h, `turn`), so what a trial
  *    has counted is not given back by another that was right.
- * 3. The token's lock is held by the caller.  Where the token is in use it is let go of while the trial
+ * 3. Who sets a PIN has his turn, too, without a try of the new one: nobody logs in in this process
+ *    while it is made.
+ * 4. The token's lock is held by the caller.  Where the token is in use it is let go of while the trial
  *    waits for its turn and while the key is derived from the PIN (backend.h, stretch): whatever
  *    the caller has looked at may be different then.
  */
@@ -19,6 +21,7 @@ struct trial {
 	struct who who;
 	uint8_t name[STORE_MAX_USER]; /* of `who`: that of a login may end meanwhile */
 	struct bytes pin;
+	bool alone;  /* before trial_enter(): no PIN of the token is tried meanwhile, in no process */
 	bool shared; /* the token is in use: others have it while we wait */
 	int lock;    /* tries.h */
 	struct auth_row row;
@@ -37,6 +40,18 @@ MUST_CHECK enum inro_err trial_take(struct trial *x);
 MUST_CHECK enum inro_err trial_prove(struct trial *x, struct backend *b);
 /* In the place of the proof, which nobody learns anything of: gives the try back.  `e`. */
 MUST_CHECK enum inro_err trial_void(struct trial *x, enum inro_err e);
+
+/* A PIN that is set, by who has his turn.  First what takes long, with the token free for others; then
+ * its record, by an unlocked instance (`old`: guards_set()). */
+struct new_pin {
+	struct bytes pin;
+	struct buf begun;  /* backend.h, begin_pin */
+	struct secret key; /* of it */
+};
+void new_pin_clear(struct new_pin *n);
+MUST_CHECK enum inro_err trial_begin_pin(struct trial *x, struct new_pin *n);
+MUST_CHECK enum inro_err trial_record(const struct trial *x, struct backend *b, struct bytes old,
+				      const struct new_pin *n, struct buf *ret_auth);
 
 /* For what takes long and needs the token no more than the derivation does. */
 void trial_let_others(struct trial *x);

@@ -27,7 +27,7 @@ static enum inro_err wait_for(int lock, int kind)
 	return INRO_OK;
 }
 
-enum inro_err tries_enter(const char *home, CK_SLOT_ID slot, int *ret_lock)
+enum inro_err tries_enter(const char *home, CK_SLOT_ID slot, bool alone, int *ret_lock)
 {
 	AUTO(free_chars) char *token = NULL;
 	AUTO(free_chars) char *path = NULL;
@@ -44,7 +44,7 @@ enum inro_err tries_enter(const char *home, CK_SLOT_ID slot, int *ret_lock)
 	if (lock < 0)
 		return home_err(errno, path);
 	file_give(path);
-	e = wait_for(lock, LOCK_SH);
+	e = wait_for(lock, alone ? LOCK_EX : LOCK_SH);
 	if (e)
 		return e;
 	*ret_lock = lock;

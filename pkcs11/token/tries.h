@@ -5,6 +5,9 @@
  * that log in at once with the right PIN can use up all tries between them: who finds none left
  * waits until nobody else is trying and looks again.  What is gone then was wrong PINs.
  *
+ * Who changes a PIN where no record tells that it was changed (backend.h, change_pin) is alone from the
+ * start: what he has proved holds until he is done.
+ *
  * The lock is flock(2) on a file beside the token's.  It is given up by name, not by closing, so
  * that a child forked meanwhile does not keep it.
  */
@@ -14,8 +17,8 @@
 #include "pkcs11/token/home.h"
 
 /* Counted among those who try, until tries_leave(); INRO_E_BUSY when somebody tries alone for too
- * long. */
-MUST_CHECK enum inro_err tries_enter(const char *home, CK_SLOT_ID slot, int *ret_lock);
+ * long.  `alone`: as after tries_alone(). */
+MUST_CHECK enum inro_err tries_enter(const char *home, CK_SLOT_ID slot, bool alone, int *ret_lock);
 /* Waits until nobody else is trying, and keeps others out.  INRO_E_BUSY. */
 MUST_CHECK enum inro_err tries_alone(int lock);
 void tries_leave(int *lock); /* for AUTO(); -1 is fine */

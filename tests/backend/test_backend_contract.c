@@ -121,6 +121,33 @@ static void test_unlocking_in_steps(void **state)
 	ops->close(b);
 }
 
+/* A record in two steps is the one that set_pin() makes. */
+static void test_setting_a_pin_in_steps(void **state)
+{
+	struct backend *b = open_token(SERIAL);
+	SCOPED(secret) key = { 0 };
+	SCOPED(buf) begun = { 0 };
+	SCOPED(buf) auth = { 0 };
+
+	(void)state;
+	assert_true(!ops->begin_pin == !ops->stretch && !ops->set_pin_by == !ops->stretch);
+	if (!ops->begin_pin) {
+		ops->close(b);
+		skip();
+	}
+	assert_int_equal(ops->begin_pin(CKU_USER, BYTES_NONE, &begun, &key), INRO_E_PIN_FORMAT);
+	assert_int_equal(ops->begin_pin(CKU_USER, bytes_of("stepped"), &begun, &key), INRO_OK);
+	assert_int_equal(ops->set_pin_by(b, CKU_USER, buf_bytes(&begun), secret_bytes(&key), &auth), INRO_E_LOGIN);
+	unlock(b);
+	assert_int_equal(ops->set_pin_by(b, CKU_SO, buf_bytes(&begun), secret_bytes(&key), &auth), INRO_E_DAMAGED);
+	assert_int_equal(ops->set_pin_by(b, CKU_USER, buf_bytes(&begun), BYTES_NONE, &auth), INRO_E_ARG);
+	assert_int_equal(ops->set_pin_by(b, CKU_USER, buf_bytes(&begun), secret_bytes(&key), &auth), INRO_OK);
+	ops->lock(b);
+	assert_int_equal(ops->unlock(b, CKU_USER, buf_bytes(&auth), USER_PIN), INRO_E_PIN_WRONG);
+	assert_int_equal(ops->unlock(b, CKU_USER, buf_bytes(&auth), bytes_of("stepped")), INRO_OK);
+	ops->close(b);
+}
+
 static void test_both_roles_open_the_same(void **state)
 {
 	struct backend *b = open_token(SERIAL);
@@ -315,6 +342,7 @@ int main(void)
 		cmocka_unit_test(test_lock_leaves_nothing),
 		cmocka_unit_test(test_wrong_pin),
 		cmocka_unit_test(test_unlocking_in_steps),
+		cmocka_unit_test(test_setting_a_pin_in_steps),
 		cmocka_unit_test(test_both_roles_open_the_same),
 		cmocka_unit_test(test_proving_a_pin_while_unlocked),
 		cmocka_unit_test(test_changed_pin),
