@@ -36,9 +36,11 @@ struct whole_type {
 struct whole {
 	struct prov *prov;
 	const struct whole_type *type;
-	struct key *key;	/* borrowed, as signature.h says */
-	EVP_MD_CTX *model;	/* NULL: the token signs */
-	EVP_PKEY_CTX *settings; /* of the model */
+	struct key *key;	 /* borrowed, as signature.h says */
+	EVP_MD_CTX *model;	 /* neither this nor the next: the token signs */
+	EVP_PKEY_CTX *by_digest; /* the model where the input is a digest */
+	EVP_PKEY_CTX *settings;	 /* of whichever there is */
+	bool has_digest;	 /* the input is the message's digest (Ed25519ph, Ed448ph) */
 	bool prehash, has_context, deterministic;
 	uint8_t context[CONTEXT_MAX];
 	size_t context_n;
@@ -127,7 +129,21 @@ static void freectx(void *vwhole)
 	if (!w)
 		return;
 	EVP_MD_CTX_free(w->model);
+	EVP_PKEY_CTX_free(w->by_digest);
 	free(w);
+}
+
+static bool copy_model(const struct whole *from, struct whole *to)
+{
+	if (from->by_digest)
+		to->settings = to->by_digest = EVP_PKEY_CTX_dup(from->by_digest);
+	if (from->model) {
+		to->model = EVP_MD_CTX_new();
+		if (!to->model || !EVP_MD_CTX_copy_ex(to->model, from->model))
+			return false;
+		to->settings = EVP_MD_CTX_get_pkey_ctx(to->model);
+	}
+	return to->settings || !from->settings;
 }
 
 static void *dupctx(void *vwhole)
@@ -138,13 +154,10 @@ static void *dupctx(void *vwhole)
 	if (!to)
 		return NULL;
 	*to = *from;
-	if (!from->model)
+	to->model = NULL;
+	to->by_digest = to->settings = NULL;
+	if (copy_model(from, to))
 		return to;
-	to->model = EVP_MD_CTX_new();
-	if (to->model && EVP_MD_CTX_copy_ex(to->model, from->model)) {
-		to->settings = EVP_MD_CTX_get_pkey_ctx(to->model);
-		return to;
-	}
 	freectx(to);
 	return NULL;
 }
@@ -259,7 +272,7 @@ static int set_ctx_params(void *vwhole, const OSSL_PARAM params[])
 		return 1;
 	if (!w->key)
 		return 0;
-	if (w->model)
+	if (w->settings)
 		return EVP_PKEY_CTX_set_params(w->settings, params) == 1;
 	e = set_for_token(w, params);
 	return e ? prov_raise(w->prov, e) : 1;
@@ -342,25 +355,64 @@ static enum inro_err make_model(struct whole *w, bool signing, const OSSL_PARAM 
 	return INRO_OK;
 }
 
-static enum inro_err start(struct whole *w, struct key *key, bool signing, const OSSL_PARAM params[])
+static enum inro_err make_model_by_digest(struct whole *w, bool signing, const OSSL_PARAM params[])
 {
-	if (!key)
-		key = w->key;
+	int (*init)(EVP_PKEY_CTX *, const OSSL_PARAM *) =
+		signing ? EVP_PKEY_sign_init_ex : EVP_PKEY_verify_init_ex;
+	OSSL_LIB_CTX *libctx;
+	enum inro_err e = below_libctx(&w->prov->below, &libctx);
+
+	if (e)
+		return e;
+	w->settings = w->by_digest = EVP_PKEY_CTX_new_from_pkey(libctx, w->key->pkey, NULL);
+	if (!w->by_digest || init(w->by_digest, params) != 1)
+		return below_failed("setting up the signature");
+	return INRO_OK;
+}
+
+static enum inro_err may_start(const struct key *key, bool signing)
+{
 	if (!key || !key->pkey)
 		return err_set(INRO_E_ARG, "a signature needs a key");
 	if (signing && !(key->has & OSSL_KEYMGMT_SELECT_PRIVATE_KEY))
 		return err_set(INRO_E_KEY_USE, "a public key can't sign: name the private key with "
 					       "type=private");
+	return INRO_OK;
+}
+
+typedef enum inro_err model_maker(struct whole *w, bool signing, const OSSL_PARAM params[]);
+
+static enum inro_err start(struct whole *w, struct key *key, bool signing, model_maker *make,
+			   const OSSL_PARAM params[])
+{
+	enum inro_err e;
+
+	if (!key)
+		key = w->key;
+	e = may_start(key, signing);
+	if (e)
+		return e;
 	EVP_MD_CTX_free(w->model);
-	*w = (struct whole) { .prov = w->prov, .type = w->type, .key = key };
+	EVP_PKEY_CTX_free(w->by_digest);
+	*w = (struct whole) { .prov = w->prov,
+			      .type = w->type,
+			      .key = key,
+			      .has_digest = make == make_model_by_digest };
 	if (!signing || !key->object)
-		return make_model(w, signing, params);
+		return make(w, signing, params);
 	return params ? set_for_token(w, params) : INRO_OK;
 }
 
 static int init(struct whole *w, struct key *key, bool signing, const OSSL_PARAM params[])
 {
-	enum inro_err e = start(w, key, signing, params);
+	enum inro_err e = start(w, key, signing, make_model, params);
+
+	return e ? prov_raise(w->prov, e) : 1;
+}
+
+static int init_by_digest(struct whole *w, struct key *key, bool signing, const OSSL_PARAM params[])
+{
+	enum inro_err e = start(w, key, signing, make_model_by_digest, params);
 
 	return e ? prov_raise(w->prov, e) : 1;
 }
@@ -395,6 +447,16 @@ static int message_verify_init(void *vwhole, void *vkey, const OSSL_PARAM params
 	return init(vwhole, vkey, false, params);
 }
 
+static int sign_init(void *vwhole, void *vkey, const OSSL_PARAM params[])
+{
+	return init_by_digest(vwhole, vkey, true, params);
+}
+
+static int verify_init(void *vwhole, void *vkey, const OSSL_PARAM params[])
+{
+	return init_by_digest(vwhole, vkey, false, params);
+}
+
 static enum inro_err sign_by(struct whole *w, struct bytes message, unsigned char *out, size_t *n)
 {
 	CK_MECHANISM mech = { .mechanism = w->type->mech };
@@ -403,6 +465,13 @@ static enum inro_err sign_by(struct whole *w, struct bytes message, unsigned cha
 		return EVP_DigestSign(w->model, out, n, message.p, message.n) == 1
 			       ? INRO_OK
 			       : below_failed("the signature");
+	if (w->by_digest)
+		return EVP_PKEY_sign(w->by_digest, out, n, message.p, message.n) == 1
+			       ? INRO_OK
+			       : below_failed("the signature");
+	if (w->has_digest)
+		return err_set(INRO_E_UNSUPPORTED, "a token signs messages by %s, and no digests of them",
+			       w->type->name);
 	w->type->parameter(w, &mech);
 	return object_sign(w->key->object, &mech, message, out, n);
 }
@@ -436,6 +505,8 @@ static int verify(void *vwhole, const unsigned char *sig, size_t n, const unsign
 {
 	struct whole *w = vwhole;
 
+	if (w->by_digest)
+		return EVP_PKEY_verify(w->by_digest, sig, n, message, message_n);
 	return w->model ? EVP_DigestVerify(w->model, sig, n, message, message_n) : 0;
 }
 
@@ -459,6 +530,10 @@ static int verify(void *vwhole, const unsigned char *sig, size_t n, const unsign
 		ENTRY(OSSL_FUNC_SIGNATURE_VERIFY, verify), ENTRY_END
 
 const OSSL_DISPATCH whole_eddsa[] = { WHOLE(eddsa), ENTRY_END };
-const OSSL_DISPATCH whole_eddsa_35[] = { WHOLE(eddsa), WHOLE_MESSAGE };
+/* EdDSA alone signs a digest, too. */
+const OSSL_DISPATCH whole_eddsa_35[] = { WHOLE(eddsa),
+					 ENTRY(OSSL_FUNC_SIGNATURE_SIGN_INIT, sign_init),
+					 ENTRY(OSSL_FUNC_SIGNATURE_VERIFY_INIT, verify_init),
+					 WHOLE_MESSAGE };
 const OSSL_DISPATCH whole_ml_dsa_35[] = { WHOLE(ml_dsa), WHOLE_MESSAGE };
 const OSSL_DISPATCH whole_slh_dsa_35[] = { WHOLE(slh_dsa), WHOLE_MESSAGE };

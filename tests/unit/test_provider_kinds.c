@@ -472,6 +472,58 @@ static void eddsa_instances(void **state)
 	ERR_clear_error();
 }
 
+/* 0 where it is not even begun, -1 where it is refused then. */
+static int by_digest(EVP_PKEY *key, size_t *n, const OSSL_PARAM *params, bool signing)
+{
+	EVP_PKEY_CTX *c = EVP_PKEY_CTX_new_from_pkey(libctx, key, NULL), *copy = NULL;
+	unsigned char digest[64];
+	int rc = signing ? EVP_PKEY_sign_init_ex(c, params) : EVP_PKEY_verify_init_ex(c, params);
+
+	assert_int_equal(EVP_Q_digest(libctx, "SHA512", NULL, message, sizeof message, digest, NULL), 1);
+	if (rc == 1)
+		copy = EVP_PKEY_CTX_dup(c);
+	if (copy && signing)
+		rc = EVP_PKEY_sign(copy, sig, n, digest, sizeof digest) == 1 ? 1 : -1;
+	else if (copy)
+		rc = EVP_PKEY_verify(copy, sig, *n, digest, sizeof digest) == 1 ? 1 : -1;
+	EVP_PKEY_CTX_free(copy);
+	EVP_PKEY_CTX_free(c);
+	return rc;
+}
+
+/* From 3.5 on an operation may begin with the digest: as far as with a key in a file, where it is not the token's
+ * private half that signs. */
+static void eddsa_by_digest(void **state)
+{
+	const struct kind *k = kind_of("ED25519");
+	EVP_PKEY *soft;
+	char ph[] = "Ed25519ph";
+	OSSL_PARAM params[2] = { OSSL_PARAM_construct_utf8_string("instance", ph, 0),
+				 OSSL_PARAM_construct_end() };
+	size_t n = sizeof sig;
+
+	(void)state;
+	if (OpenSSL_version_num() < 0x30500000UL)
+		skip();
+	soft = EVP_PKEY_Q_keygen(libctx, "provider=inro", "ED25519"); /* ours, in memory */
+	assert_non_null(soft);
+	assert_int_equal(by_digest(soft, &n, params, true), 1);
+	assert_int_equal(by_digest(soft, &n, params, false), 1);
+	assert_int_equal(by_digest(soft, &n, NULL, true), -1);
+	EVP_PKEY_free(soft);
+	ERR_clear_error();
+	assert_int_equal(by_digest(k->key, &n, NULL, true), -1);
+	assert_true(token_keys_error_says("a token signs messages by EdDSA, and no digests of them"));
+	NEEDS("eddsa-params");
+	n = sign_with(k->key, params);
+	assert_int_equal(n, 64);
+	assert_int_equal(by_digest(k->public, &n, params, false), 1);
+	assert_int_equal(by_digest(k->key, &n, params, false), 1);
+	sig[5] ^= 1;
+	assert_int_equal(by_digest(k->key, &n, params, false), -1);
+	ERR_clear_error();
+}
+
 /* A key of RSA-PSS signs with nothing else, and says so before the token is asked. */
 static void pss_only_key(void **state)
 {
@@ -596,7 +648,7 @@ int main(void)
 		cmocka_unit_test(eddsa_forms),
 		cmocka_unit_test(no_room),
 		cmocka_unit_test(settings),
-		cmocka_unit_test(eddsa_instances),
+		cmocka_unit_test(eddsa_instances), cmocka_unit_test(eddsa_by_digest),
 		cmocka_unit_test(pss_only_key),
 		cmocka_unit_test(bound_pss_key),
 		cmocka_unit_test(software_keys),
