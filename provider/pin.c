@@ -29,12 +29,36 @@ static enum inro_err checked(enum inro_err e, const char *where, const char *pat
 			   relative ? " (a path that begins with / is found from any folder)" : "");
 }
 
+/* A line that was read of a pipe, a socket or a terminal is gone. */
+static bool gives_once(const char *path, struct asked *ret)
+{
+	struct stat st;
+	/* file_read_secret() takes it for standard input */
+	bool there = strcmp(path, "-") == 0 ? fstat(STDIN_FILENO, &st) == 0 : stat(path, &st) == 0;
+
+	if (!there || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
+		return false;
+	*ret = asked_file(&st);
+	return true;
+}
+
+/* Of two that read a pipe at once one gets nothing. */
+static enum inro_err read_in_turn(const char *path, struct secret *ret)
+{
+	SCOPED(asking) turn = { 0 };
+	struct asked what;
+
+	if (gives_once(path, &what))
+		asking_begin(&what, 0, &turn);
+	return file_read_secret(path, ret);
+}
+
 static enum inro_err from_file(const char *source, const char *where, struct secret *ret)
 {
 	const char *path = NULL;
 	enum inro_err e = p11_pin_path(source, &path);
 
-	return checked(e ? e : file_read_secret(path, ret), where, path, ret);
+	return checked(e ? e : read_in_turn(path, ret), where, path, ret);
 }
 
 static enum inro_err from_uri(const struct p11_uri *uri, struct secret *ret)
@@ -74,14 +98,11 @@ static const char *file_of(const struct prov *p, const struct p11_uri *uri)
 	return source && p11_pin_path(source, &path) == INRO_OK ? path : NULL;
 }
 
-bool pin_comes_once(const struct prov *p, const struct p11_uri *uri)
+bool pin_comes_once(const struct prov *p, const struct p11_uri *uri, struct asked *ret)
 {
 	const char *path = file_of(p, uri);
-	struct stat st;
 
-	if (path && strcmp(path, "-") == 0) /* file_read_secret() takes it for standard input */
-		return true;
-	return path && stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+	return path && gives_once(path, ret);
 }
 
 static enum inro_err from_environment(struct secret *ret)

@@ -14,6 +14,7 @@
 #ifndef INRO_PROVIDER_PIN_H
 #define INRO_PROVIDER_PIN_H
 
+#include "provider/asking.h"
 #include "provider/prov.h"
 
 /* Who may be asked; ask is NULL when no program is there to ask. */
@@ -27,8 +28,8 @@ struct pin_source {
 MUST_CHECK enum inro_err pin_obtain(const struct prov *p, const struct pin_source *from,
 				    const char *token_label, struct secret *ret);
 
-/* Whether it comes of a pipe, a socket or a terminal: a line that was read there is gone. */
-bool pin_comes_once(const struct prov *p, const struct p11_uri *uri);
+/* Whether it comes of a pipe, a socket or a terminal, and of which: a line that was read there is gone. */
+bool pin_comes_once(const struct prov *p, const struct p11_uri *uri, struct asked *ret);
 
 /* The authorisation value of a key in a file (tss2.h): the setting `tss2-auth`, the credential
  * inro-tss2-auth, the program. */

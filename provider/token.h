@@ -12,6 +12,7 @@
  *    this process or those that it forks (refused.h).
  * 6. A forked child takes its PIN from where its parent did; where it can't, it has its parent's.
  *    What came of a pipe serves all logins of both.
+ * 7. Threads that want a login at once have the PIN asked for once (asking.h).
  */
 #ifndef INRO_PROVIDER_TOKEN_H
 #define INRO_PROVIDER_TOKEN_H

@@ -6,6 +6,9 @@
 
 #include "provider/refused.h"
 
+/* What a program does when it is asked is its own affair: it may wait for a thread that waits for it. */
+#define PROGRAM_SECONDS 30
+
 /* What was known may be over, with sessions that somebody else has closed: the session is asked. */
 static enum inro_err is_logged_in(const struct seat *s, bool *ret)
 {
@@ -143,29 +146,89 @@ static enum inro_err obtain_again(const struct token *t, const struct pin_source
 {
 	const struct handed_down *h = atomic_load(&t->handed_down);
 	const struct refusal it = refusal_by(t, REFUSED_PIN, h ? secret_bytes(&h->pin) : BYTES_NONE);
+	struct asked pipe;
 
-	if (h && pin_comes_once(t->prov, from->uri) && !refused_has(t->prov, &it))
+	if (h && pin_comes_once(t->prov, from->uri, &pipe) && !refused_has(t->prov, &it))
 		return secret_copy(secret_bytes(&h->pin), ret);
 	return obtain(t, from, ret);
 }
 
+/* A program that many threads want the PIN of is asked once. */
+struct asking_program {
+	const struct token *t;
+	const struct seat *s;
+	const struct pin_source *from;
+	struct asking turn;
+	bool logged_in;
+};
+
+static void asking_program_clear(struct asking_program *a)
+{
+	asking_clear(&a->turn);
+}
+
+static int ask_in_turn(char *room, size_t n, size_t *ret_n, const OSSL_PARAM params[], void *arg)
+{
+	struct asking_program *a = arg;
+	const struct asked program = asked_program(a->t);
+
+	asking_begin(&program, PROGRAM_SECONDS, &a->turn);
+	if (is_logged_in(a->s, &a->logged_in) == INRO_OK && a->logged_in)
+		return 0;
+	return a->from->ask(room, n, ret_n, params, a->from->arg);
+}
+
+static enum inro_err log_in_with(struct token *t, struct seat *s, const struct secret *pin)
+{
+	bool yes = false;
+	enum inro_err e;
+
+	pthread_mutex_lock(&s->pool->login);
+	e = is_logged_in(s, &yes); /* another thread was first */
+	if (!e && !yes)
+		e = log_in(t, s, pin);
+	pthread_mutex_unlock(&s->pool->login);
+	return e;
+}
+
+/* The program's turn lasts until the token knows its answer. */
+static enum inro_err obtain_and_log_in(struct token *t, struct seat *s,
+				       const struct pin_source *from)
+{
+	SCOPED(asking_program) program = { .t = t, .s = s, .from = from };
+	const struct pin_source in_turn = { from->uri, from->ask ? ask_in_turn : NULL, &program };
+	SCOPED(secret) pin = { 0 };
+	enum inro_err e = obtain_again(t, &in_turn, &pin);
+
+	if (program.logged_in)
+		return INRO_OK;
+	return e ? e : log_in_with(t, s, &pin);
+}
+
+/* And a pipe's until the login, which serves those that waited. */
+static enum inro_err log_in_by_pipe(struct token *t, struct seat *s, const struct pin_source *from,
+				    const struct asked *pipe)
+{
+	SCOPED(asking) turn = { 0 };
+	bool yes = false;
+	enum inro_err e;
+
+	asking_begin(pipe, 0, &turn);
+	e = is_logged_in(s, &yes);
+	return e || yes ? e : obtain_and_log_in(t, s, from);
+}
+
 enum inro_err token_login(struct token *t, struct seat *s, const struct pin_source *from)
 {
-	SCOPED(secret) pin = { 0 };
+	struct asked pipe;
 	bool yes = !(t->about.info.flags & CKF_LOGIN_REQUIRED);
 	enum inro_err e = yes ? INRO_OK : is_logged_in(s, &yes);
 
 	if (e || yes)
 		return e;
-	e = obtain_again(t, from, &pin);
-	if (e)
-		return e;
-	pthread_mutex_lock(&s->pool->login);
-	e = is_logged_in(s, &yes); /* another thread was first */
-	if (!e && !yes)
-		e = log_in(t, s, &pin);
-	pthread_mutex_unlock(&s->pool->login);
-	return e;
+	if (pin_comes_once(t->prov, from->uri, &pipe))
+		return log_in_by_pipe(t, s, from, &pipe);
+	return obtain_and_log_in(t, s, from);
 }
 
 enum inro_err token_confirm(struct token *t, struct seat *s, const struct pin_source *from)

@@ -2,7 +2,9 @@
  */
 #include <setjmp.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,13 +24,16 @@
 
 static OSSL_LIB_CTX *libctx;
 static const char *answer;
-static int asked;
+static atomic_int asked;
+static void (*meanwhile)(void); /* what the program does before it answers */
 
 static int callback(char *room, int size, int rwflag, void *arg)
 {
 	(void)rwflag;
 	(void)arg;
 	asked++;
+	if (meanwhile)
+		meanwhile();
 	if (!answer)
 		return -1;
 	snprintf(room, (size_t)size, "%s", answer);
@@ -67,6 +72,7 @@ static int set_up(void **state)
 {
 	(void)state;
 	answer = NULL;
+	meanwhile = NULL;
 	asked = 0;
 	libctx = token_keys_libctx("default", "inro");
 	return 0;
@@ -233,6 +239,105 @@ static void a_named_pipe_gives_it_once(void **state)
 	assert_int_equal(scratch_child(sign_in_time, key), 0);
 	EVP_PKEY_free(key);
 	close(fd);
+}
+
+#define THREADS 4
+
+static void *load_in_thread(void *uri)
+{
+	EVP_PKEY *key = load(uri);
+	bool ok = key && token_keys_sign(libctx, key);
+
+	EVP_PKEY_free(key);
+	return ok ? uri : NULL;
+}
+
+static void start_threads(pthread_t t[THREADS], char *uri)
+{
+	for (size_t i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&t[i], NULL, load_in_thread, uri), 0);
+}
+
+static void all_have_signed(pthread_t t[THREADS])
+{
+	void *ok;
+
+	for (size_t i = 0; i < THREADS; i++) {
+		assert_int_equal(pthread_join(t[i], &ok), 0);
+		assert_non_null(ok);
+	}
+}
+
+static void let_others_come(void)
+{
+	usleep(300000);
+}
+
+/* All want the token's first login. */
+static void threads_are_asked_once(void **state)
+{
+	pthread_t t[THREADS];
+	char uri[] = EC;
+
+	(void)state;
+	answer = TOKEN_KEYS_PIN;
+	meanwhile = let_others_come;
+	start_threads(t, uri);
+	all_have_signed(t);
+	assert_int_equal(asked, 1);
+}
+
+/* One line serves all threads: who comes second does not wait for another one, nor find the end. */
+static void threads_share_a_named_pipe(void **state)
+{
+	char path[4200], uri[4300];
+	pthread_t t[THREADS];
+	int fd;
+
+	(void)state;
+	snprintf(path, sizeof path, "%s/shared", scratch_dir());
+	assert_int_equal(mkfifo(path, 0600), 0);
+	snprintf(uri, sizeof uri, EC "?pin-source=file:%s", path);
+	start_threads(t, uri);
+	let_others_come();
+	fd = open(path, O_WRONLY | O_CLOEXEC); /* once somebody reads */
+	assert_true(fd >= 0);
+	assert_true(write(fd, TOKEN_KEYS_PIN "\n", sizeof TOKEN_KEYS_PIN) > 0);
+	let_others_come();
+	close(fd);
+	all_have_signed(t);
+	assert_int_equal(asked, 0);
+}
+
+static int load_again(void *unused)
+{
+	EVP_PKEY *key;
+
+	(void)unused;
+	meanwhile = NULL;
+	key = load(EC);
+	EVP_PKEY_free(key);
+	return key ? 0 : 1;
+}
+
+static void load_here_and_in_a_child(void)
+{
+	assert_int_equal(scratch_child(load_again, NULL), 0);
+	assert_int_equal(load_again(NULL), 0);
+}
+
+/* A program that uses the token while it is asked does not wait for itself. */
+static void asked_in_the_midst(void **state)
+{
+	EVP_PKEY *key;
+
+	(void)state;
+	answer = TOKEN_KEYS_PIN;
+	meanwhile = load_here_and_in_a_child;
+	key = load(EC);
+	assert_non_null(key);
+	EVP_PKEY_free(key);
+	assert_int_equal(asked, 2); /* and the child is */
 }
 
 #define AT_ONCE 6
@@ -403,7 +508,8 @@ int main(void)
 		TEST(asked_once_a_login),    TEST(not_asked_where_a_pin_is_given),
 		TEST(a_refused_answer),	     TEST(no_answer),
 		TEST(refused_in_turns),	     TEST(a_pipe_gives_it_once),
-		TEST(a_named_pipe_gives_it_once),
+		TEST(a_named_pipe_gives_it_once), TEST(threads_are_asked_once),
+		TEST(threads_share_a_named_pipe), TEST(asked_in_the_midst),
 		TEST(refused_to_children),
 		TEST(refused_to_children_at_once),
 		TEST(places_that_are_wrong), TEST(protected_path),
