@@ -17,6 +17,7 @@ static _Atomic(struct lib *) the_lib;
 static _Atomic(struct lib *) spare; /* those before, for the next: none is freed, for a thread may look at its doors yet */
 static _Atomic uint64_t stopping;   /* process << 32 | threads of it that are in lib_stop() */
 static _Thread_local unsigned mine; /* how often this thread is inside, or stopping */
+static _Thread_local int may_be_cancelled; /* as it was before it came in */
 
 static void empty(struct lib *l)
 {
@@ -89,16 +90,30 @@ static atomic_uint *inside(struct lib *l)
 	return &l->inside[my_door()].n;
 }
 
+/* A thread that pthread_cancel() ends inside would leave locks held and doors counted for ever: it
+ * ends once it is out. */
+static void one_more(void)
+{
+	if (mine++ == 0)
+		(void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &may_be_cancelled);
+}
+
+static void one_less(void)
+{
+	if (--mine == 0)
+		(void)pthread_setcancelstate(may_be_cancelled, NULL);
+}
+
 static void come_in(struct lib *l)
 {
-	mine++;
+	one_more();
 	atomic_fetch_add(inside(l), 1);
 }
 
 static void go_out(struct lib *l)
 {
 	atomic_fetch_sub(inside(l), 1);
-	mine--;
+	one_less();
 }
 
 /* A child may have been forked while another thread of its parent was stopping. */
@@ -111,7 +126,7 @@ static void begin_to_stop(void)
 {
 	uint64_t was = atomic_load(&stopping);
 
-	mine++;
+	one_more();
 	while (!atomic_compare_exchange_weak(&stopping, &was,
 					     (uint64_t)process_id() << 32 | (stopping_here(was) + 1)))
 		continue;
@@ -120,7 +135,7 @@ static void begin_to_stop(void)
 static void end_to_stop(void)
 {
 	atomic_fetch_sub(&stopping, 1);
-	mine--;
+	one_less();
 }
 
 /* Who waits for a slot's event uses nothing that libcrypto frees.  It is counted after those
@@ -335,11 +350,37 @@ enum inro_err lib_slots(struct lib *l, struct home_slots *ret)
 	}
 }
 
+/* One that is cancelled while he waits, which may be for ever. */
+struct waiting {
+	struct lib *l;
+	int notifications;
+};
+
+static void give_up_waiting(void *arg)
+{
+	struct waiting *w = arg;
+
+	close_fd(&w->notifications);
+	atomic_fetch_sub(&w->l->pausing, 1);
+	go_out(w->l);
+}
+
+static void wait_cancellably(struct lib *l, int notifications)
+{
+	struct waiting w = { .l = l, .notifications = notifications };
+
+	pthread_cleanup_push(give_up_waiting, &w);
+	(void)pthread_setcancelstate(may_be_cancelled, NULL);
+	watch_pause(notifications);
+	(void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+	pthread_cleanup_pop(0);
+}
+
 /* libcrypto's end does not wait for who is in there. */
 static void pause_outside(struct lib *l, int notifications)
 {
 	atomic_fetch_add(&l->pausing, 1);
-	watch_pause(notifications);
+	wait_cancellably(l, notifications);
 	while (ending_keeps() && atomic_load(&the_lib) == l) /* C_Finalize waits for this one */
 		nanosleep(&(struct timespec) { .tv_nsec = WAIT_NS }, NULL);
 	atomic_fetch_sub(&l->pausing, 1);

@@ -12,7 +12,9 @@
  *    token in the slot that was shown as the empty one, C_InitToken's own goes to the next number,
  *    and until C_Finalize the two numbers are exchanged here, so that the caller finds in the slot
  *    what it has put there.
- * 6. libcrypto does not end beside threads that are inside (ending.h): lib_get(), lib_leave() and
+ * 6. A thread is not cancelled between lib_get() and lib_leave(), but for one that waits in lib_event():
+ *    that gives up what lib_get() gave.
+ * 7. libcrypto does not end beside threads that are inside (ending.h): lib_get(), lib_leave() and
  *    lib_stop() keep the caller until it has.
  */
 #ifndef INRO_PKCS11_TOKEN_LIB_H
