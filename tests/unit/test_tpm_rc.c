@@ -272,8 +272,10 @@ static void test_again(void **state)
 	assert_true(rc_is_again(TPM2_RC_RETRY));
 	assert_true(rc_is_again(TPM2_RC_YIELDED));
 	assert_true(rc_is_again(TPM2_RC_TESTING));
+	assert_true(rc_is_again(TPM2_RC_NV_RATE));
 	assert_true(rc_is_again(TSS2_RESMGR_TPM_RC_LAYER + TPM2_RC_RETRY));
 	assert_false(rc_is_again(TPM2_RC_LOCKOUT));
+	assert_false(rc_is_again(TPM2_RC_NV_UNAVAILABLE));
 	assert_false(rc_is_again(0));
 }
 

@@ -6,14 +6,13 @@
  * 2. tpm_enter() takes the turn: this process's other threads, which get it in the order in which
  *    they came, and all other processes wait.  The functions of cmd.h, session.h, resident.h and
  *    root.h want it held.  A turn is short: some commands, no waiting for anything else.
- * 3. tpm_run() sends one command: it authorises, encrypts parameters, retries (TPM_RC_RETRY,
- *    YIELDED, TESTING), starts a TPM that was not started, checks the response's HMAC, and tells
- *    what went wrong as one inro_err.  When the TPM has lost what was in its memory, tpm_epoch()
- *    rises and the command is sent again by tpm_run() itself if it names nothing that was lost;
- *    else it gives INRO_E_IO, and who made the lost things makes them again.  INRO_E_IO without a
- *    new epoch: the connection was lost in a command that must not be done twice (a PIN's try,
- *    NV_DefineSpace, EvictControl): whether it was done is not known, and nothing more can be sent
- *    in this turn.
+ * 3. tpm_run() sends one command: it authorises, encrypts parameters, retries (rc_is_again()),
+ *    starts a TPM that was not started, checks the response's HMAC, and tells what went wrong as
+ *    one inro_err.  When the TPM has lost what was in its memory, tpm_epoch() rises and the command
+ *    is sent again by tpm_run() itself if it names nothing that was lost; else it gives INRO_E_IO,
+ *    and who made the lost things makes them again.  INRO_E_IO without a new epoch: the connection
+ *    was lost in a command that must not be done twice (a PIN's try, NV_DefineSpace, EvictControl):
+ *    whether it was done is not known, and nothing more can be sent in this turn.
  * 4. In a forked child nothing but tpm_unref() may be called on the parent's; tpm_get() gives the
  *    child its own.
  */

@@ -149,7 +149,12 @@ enum inro_err rc_set(uint32_t rc, const char *what)
 
 bool rc_is_again(uint32_t rc)
 {
+	static const uint32_t codes[] = { TPM2_RC_RETRY, TPM2_RC_YIELDED, TPM2_RC_TESTING,
+					  TPM2_RC_NV_RATE };
 	uint32_t plain = rc_plain(rc);
 
-	return plain == TPM2_RC_RETRY || plain == TPM2_RC_YIELDED || plain == TPM2_RC_TESTING;
+	for (size_t i = 0; i < ARRAY_LEN(codes); i++)
+		if (plain == codes[i])
+			return true;
+	return false;
 }

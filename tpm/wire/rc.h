@@ -24,7 +24,7 @@ enum inro_err rc_err(uint32_t rc);
 /* err_set() with the code's own error: "<what>: <text>". */
 enum inro_err rc_set(uint32_t rc, const char *what);
 
-/* The TPM may do it when asked again: RETRY, YIELDED, TESTING. */
+/* The TPM has not begun, and may do it when asked again: RETRY, YIELDED, TESTING, NV_RATE. */
 bool rc_is_again(uint32_t rc);
 
 #endif

@@ -100,7 +100,7 @@ static const struct rc_row tpm_rows[] = {
 	ROW(TESTING, E_BUSY, "the TPM is testing itself"),
 	ROW(REFERENCE_H0, E_NOT_FOUND, "that object or session is not loaded"),
 	ROW(REFERENCE_S0, E_NOT_FOUND, "that authorisation session is not loaded"),
-	ROW(NV_RATE, E_BUSY, "the TPM slows down writes to spare its NV memory"),
+	ROW(NV_RATE, E_BUSY, "the TPM slows down writes to spare its NV memory: try again later"),
 	ROW(LOCKOUT, E_PIN_LOCKED, "too many wrong authorisations: the TPM is locked for a while"),
 	ROW(RETRY, E_BUSY, "the TPM could not start the command; it may be sent again"),
 	ROW(NV_UNAVAILABLE, E_BUSY, "the TPM's NV memory can't be reached now"),
