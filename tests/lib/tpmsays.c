@@ -23,6 +23,10 @@ static void fake_free(struct link *l)
 
 static enum inro_err fake_begin(struct link *l)
 {
+	if (tpmsays_link.taken) {
+		assert_true(l->haste_ms > 0);
+		return err_set(INRO_E_BUSY, "another process has the TPM");
+	}
 	if (tpmsays_link.down)
 		atomic_fetch_add(&l->epoch, 1);
 	tpmsays_link.down = false;

@@ -24,6 +24,7 @@ extern struct tpmsays {
 	size_t sent_n[TPMSAYS_STEPS], sent_all;
 	bool durable[TPMSAYS_STEPS];
 	bool down; /* the next turn connects anew */
+	bool taken; /* another process has it for long: only who is in haste may ask for a turn */
 	unsigned begun;
 	char ledger[256]; /* what was told to it */
 } tpmsays_link;

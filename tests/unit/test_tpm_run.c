@@ -621,6 +621,25 @@ static void test_passwords_travel(void **state)
 	tpm_unref(other);
 }
 
+/* A program that ends does not wait for another one that has the TPM. */
+static void test_the_end_waits_for_nobody(void **state)
+{
+	struct tpm_words w = tpmsays_words();
+	struct tpm *other = NULL;
+
+	(void)state;
+	tpm_leave(tpm);
+	w.home = "/elsewhere";
+	OK(tpm_get(&w, &other));
+	OK(tpm_enter(other));
+	tpm_leave(other);
+	tpmsays_link.taken = true;
+	tpm_unref(other);
+	tpmsays_link.taken = false;
+	assert_int_equal(tpmsays_link.at, 0);
+	OK(tpm_enter(tpm));
+}
+
 /* In a child: the parent's is of no use, another one can be had, and letting go harms nobody. */
 static int in_child(void *arg)
 {
@@ -687,6 +706,7 @@ int main(void)
 		T(test_other_words),
 		T(test_auths_are_brought),
 		T(test_passwords_travel),
+		T(test_the_end_waits_for_nobody),
 		T(test_fork),
 	};
 

@@ -319,11 +319,13 @@ static bool holds_something(const struct tpm *t)
 	return t->epoch && atomic_load(&t->link->epoch) == t->epoch;
 }
 
+/* Who has the TPM instead of us flushes what of ours is listed, or the resource manager does: he is
+ * not waited for, who may be making a key. */
 static void clean_up(struct tpm *t)
 {
 	SCOPED(err_kept) kept = err_keep();
 
-	if (!holds_something(t) || tpm_enter(t))
+	if (!holds_something(t) || tpm_try_enter(t))
 		return;
 	resident_flush_all(t);
 	session_flush_all(t);
