@@ -10,14 +10,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "backoffice/fetch/tls_lib.h"
 #include "base/cryptoki/client.h"
 #include "base/cryptoki/uri.h"
+#include "base/file.h"
 
 #define PROVIDER      "inro"
 #define PROVIDER_FILE PROVIDER ".so"
+#define KEY_MAX	      ((size_t)256 << 10) /* octets of its file */
 
 struct keyroom {
 	OSSL_LIB_CTX *lib;
@@ -194,14 +197,15 @@ static void name_token(struct asking *a, const char *uri, const char *what)
 		snprintf(a->token, sizeof a->token, "%s", u.token);
 }
 
-static EVP_PKEY *first_key(OSSL_STORE_CTX *store)
+/* In a file what stands before the key, a curve say, may be nothing that libcrypto reads. */
+static EVP_PKEY *first_key(OSSL_STORE_CTX *store, bool in_file, const struct asking *a)
 {
 	EVP_PKEY *found = NULL;
 
 	while (store && !found && !OSSL_STORE_eof(store)) {
 		OSSL_STORE_INFO *info = OSSL_STORE_load(store);
 
-		if (!info && OSSL_STORE_error(store))
+		if (!info && OSSL_STORE_error(store) && (!in_file || a->failed))
 			break;
 		if (info && OSSL_STORE_INFO_get_type(info) == OSSL_STORE_INFO_PKEY)
 			found = OSSL_STORE_INFO_get1_PKEY(info);
@@ -210,27 +214,91 @@ static EVP_PKEY *first_key(OSSL_STORE_CTX *store)
 	return found;
 }
 
+/* As libcrypto's own loader of files takes it. */
+static const char *path_of(const char *uri)
+{
+	static const char *const roots[] = { "//localhost/", "///" };
+
+	if (strncasecmp(uri, "file:", 5) != 0)
+		return uri;
+	uri += 5;
+	for (size_t i = 0; i < ARRAY_LEN(roots); i++)
+		if (strncasecmp(uri, roots[i], strlen(roots[i])) == 0)
+			return uri + strlen(roots[i]) - 1;
+	return uri;
+}
+
+/* What is looked through for a key: of a file no more than a key can be. */
+struct source {
+	OSSL_STORE_CTX *store;
+	BIO *bio; /* on `content` */
+	struct buf content;
+};
+
+static void source_clear(struct source *s)
+{
+	OSSL_STORE_close(s->store);
+	BIO_free(s->bio);
+	buf_clear(&s->content);
+}
+
+static enum inro_err source_open(const struct keyroom *r, const char *uri, const UI_METHOD *ui,
+				 struct asking *a, struct source *s)
+{
+	enum inro_err e;
+
+	if (p11_uri_is(uri)) {
+		s->store = OSSL_STORE_open_ex(uri, r->lib, NULL, ui, a, NULL, NULL, NULL);
+		return INRO_OK; /* libcrypto says why there is none */
+	}
+	e = file_read(path_of(uri), KEY_MAX, &s->content);
+	if (e)
+		return e;
+	s->bio = BIO_new_mem_buf(s->content.p, (int)s->content.n);
+	if (s->bio)
+		s->store = OSSL_STORE_attach(s->bio, "file", r->lib, NULL, ui, a, NULL, NULL, NULL);
+	return INRO_OK;
+}
+
+static enum inro_err find_key(const struct keyroom *r, const char *uri, const UI_METHOD *ui,
+			      struct asking *a, EVP_PKEY **ret)
+{
+	SCOPED(source) s = { .content.secret = true };
+	enum inro_err e = source_open(r, uri, ui, a, &s);
+
+	if (e)
+		return e;
+	if (s.store)
+		OSSL_STORE_expect(s.store, OSSL_STORE_INFO_PKEY);
+	*ret = first_key(s.store, s.bio != NULL, a);
+	return *ret || a->failed || ERR_peek_last_error() ?
+		       INRO_OK :
+		       err_set(INRO_E_CONFIG, "there is no private key in it");
+}
+
 enum inro_err keyroom_key(const struct keyroom *r, const char *uri, const char *what,
 			  const struct keyroom_pins *pins, EVP_PKEY **ret)
 {
 	struct asking a = { .pins = pins };
 	UI_METHOD *ui = pins && pins->ask ? UI_UTIL_wrap_read_pem_callback(ask, 0) : NULL;
-	OSSL_STORE_CTX *store;
+	EVP_PKEY *key = NULL;
 	char why[96];
+	enum inro_err e;
 
 	ERR_clear_error();
 	name_token(&a, uri, what);
-	store = OSSL_STORE_open_ex(uri, r->lib, NULL, ui, &a, NULL, NULL, NULL);
-	if (store)
-		OSSL_STORE_expect(store, OSSL_STORE_INFO_PKEY);
-	*ret = first_key(store);
-	OSSL_STORE_close(store);
+	e = find_key(r, uri, ui, &a, &key);
 	UI_destroy_method(ui);
 	snprintf(why, sizeof why, "%s can't be opened", what);
-	if (!*ret && a.failed == INRO_OK)
+	if (e)
+		return err_set(INRO_E_CONFIG, "%s: %s", why, err_detail(e));
+	if (!key && a.failed == INRO_OK)
 		return keyroom_error(INRO_E_CONFIG, why);
 	ERR_clear_error();
-	return *ret ? INRO_OK : err_set(INRO_E_CONFIG, "%s: %s", why, a.why);
+	if (!key)
+		return err_set(INRO_E_CONFIG, "%s: %s", why, a.why);
+	*ret = key;
+	return INRO_OK;
 }
 
 /* ---- with a certificate ---- */

@@ -30,7 +30,8 @@ struct keyroom_pins {
 	keyroom_pin_fn *ask; /* NULL: only what the URI and the provider's settings say */
 	void *arg;
 };
-/* A pkcs11: URI, or a file; `what` names it in errors.  The caller's. */
+/* A pkcs11: URI, or a file (its path, or file:) of at most 256 KiB; `what` names it in errors.  The
+ * caller's. */
 MUST_CHECK enum inro_err keyroom_key(const struct keyroom *r, const char *uri, const char *what,
 				     const struct keyroom_pins *pins, EVP_PKEY **ret);
 
