@@ -49,6 +49,28 @@ for f in ec.pem sec1.pem sec1.der pkcs1.pem pkcs1-enc.pem p8.der p8-enc.pem p8-e
 	esac
 	must inro key delete "pkcs11:token=t;id=%$n" >/dev/null
 done
+# What openssl and others write around a key: the curve before it, in PEM and as DER; attributes and other text;
+# lines that end as on Windows, or are as long as the key; headers that say no more than words.
+named='\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07'
+{
+	printf '%s\n' "-----BEGIN EC PARAMETERS-----" BggqhkjOPQMBBw== "-----END EC PARAMETERS-----"
+	cat sec1.pem
+} >curve.pem
+printf '%b' "$named" | cat - sec1.der >curve.der
+printf 'Bag Attributes\n    friendlyName: mine\nKey Attributes: <No Attributes>\n' | cat - rsa.pem >bag.pem
+sed 's/$/\r/' pkcs1-enc.pem >crlf-enc.pem
+sed 's/$/\r/' p8-enc.pem >crlf-p8-enc.pem
+printf '\357\273\277' | cat - rsa.pem >mark.pem
+awk '/^---/ { if (NR > 1) print ""; print; next } { printf "%s", $0 } ' rsa.pem >long.pem
+sed '1a Comment: of the station\n' rsa.pem >words.pem
+for f in curve.pem curve.der bag.pem crlf-enc.pem crlf-p8-enc.pem mark.pem long.pem words.pem; do
+	must inro key import "$f" --token t --label "$f" --passphrase-source pass >/dev/null
+	case $f in
+	curve* | crlf-p8*) same "$f" ec.pem ;;
+	*) same "$f" rsa.pem ;;
+	esac
+	must inro key delete "pkcs11:token=t;object=$f" >/dev/null
+done
 must inro key import --in ec.pem --token t --label piped </dev/null >/dev/null
 must inro key delete 'pkcs11:token=t;object=piped' >/dev/null
 must inro key import - --token t --label piped <ec.pem >/dev/null
@@ -168,6 +190,27 @@ refused 1 "the key has no name of its own; give --label" inro key import sec1.pe
 refused 1 "neither a private key" inro key import x.csr --token t --label x
 head -c 200 /dev/urandom >junk
 refused 1 "neither a private key" inro key import junk --token t --label x
+sed 's/^/ /' rsa.pem >indented.pem
+sed '$d' rsa.pem >endless.pem
+tr -d '\n' <rsa.pem >line.pem
+head -c 100 rsa.pem >cut.pem
+for f in indented endless line cut; do
+	refused 1 "'$f.pem': its PEM is broken" inro key import $f.pem --token t --label x
+done
+openssl pkey -in rsa.pem -pubout -out half.pem
+refused 1 "only 'PUBLIC KEY'" inro key import half.pem --token t --label x
+printf '%b' "$named" >curve-alone.der
+refused 1 "only 'EC PARAMETERS'" inro key import curve-alone.der --token t --label x
+head -c 5 /dev/zero | cat p8.der - >more.der
+refused 1 "the 5 octets behind what could be read are no key" inro key import more.der --token t --label x
+{
+	echo "-----BEGIN OPENSSH PRIVATE KEY-----"
+	base64 junk
+	echo "-----END OPENSSH PRIVATE KEY-----"
+} >openssh
+refused 1 "ssh-keygen -p -m PKCS8" inro key import openssh --token t --label x
+openssl ecparam -name prime256v1 -param_enc explicit -genkey -noout -out explicit.pem
+refused 1 "only named curves are taken" inro key import explicit.pem --token t --label x
 : >none
 refused 1 "it has 0 octets" inro key import none --token t --label x
 cat ec.pem other.pem >two.pem

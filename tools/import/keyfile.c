@@ -184,7 +184,14 @@ struct reader {
 	OSSL_LIB_CTX *ctx;
 	struct asked *asked;
 	struct keyfile *f;
+	char passed[48]; /* the label of what was passed over first */
 };
+
+static void pass_over(struct reader *r, const char *label)
+{
+	if (!r->passed[0])
+		snprintf(r->passed, sizeof r->passed, "%s", label);
+}
 
 static enum inro_err undecryptable(void)
 {
@@ -200,6 +207,11 @@ static enum inro_err unknown(void)
 				      "PKCS#12 nor a certificate, in PEM or DER");
 }
 
+static bool has_nothing(const struct keyfile *f)
+{
+	return !f->pkcs8.n && !f->n;
+}
+
 static enum inro_err take_key(EVP_PKEY *pkey, struct keyfile *f)
 {
 	enum inro_err e = pkey ? keyfile_add_key(pkey, f) : unknown();
@@ -208,7 +220,7 @@ static enum inro_err take_key(EVP_PKEY *pkey, struct keyfile *f)
 	return e;
 }
 
-static enum inro_err decrypt(const struct reader *r, const X509_SIG *sig)
+static enum inro_err decrypt(struct reader *r, const X509_SIG *sig)
 {
 	const struct secret *pass = &r->asked->passphrase;
 	PKCS8_PRIV_KEY_INFO *info = NULL;
@@ -234,7 +246,7 @@ static struct bytes behind(struct bytes in, const unsigned char *at)
 }
 
 /* The readers take one object off the front of *in; *ret_mine if it is theirs. */
-static enum inro_err read_encrypted(const struct reader *r, struct bytes *in, bool *ret_mine)
+static enum inro_err read_encrypted(struct reader *r, struct bytes *in, bool *ret_mine)
 {
 	const unsigned char *at = in->p;
 	X509_SIG *sig = d2i_X509_SIG(NULL, &at, (long)in->n);
@@ -249,7 +261,7 @@ static enum inro_err read_encrypted(const struct reader *r, struct bytes *in, bo
 	return e;
 }
 
-static enum inro_err read_cert(const struct reader *r, struct bytes *in, bool *ret_mine)
+static enum inro_err read_cert(struct reader *r, struct bytes *in, bool *ret_mine)
 {
 	const unsigned char *at = in->p;
 	X509 *x = X509_new_ex(r->ctx, NULL);
@@ -264,7 +276,7 @@ static enum inro_err read_cert(const struct reader *r, struct bytes *in, bool *r
 	return e;
 }
 
-static enum inro_err read_key(const struct reader *r, struct bytes *in, bool *ret_mine)
+static enum inro_err read_key(struct reader *r, struct bytes *in, bool *ret_mine)
 {
 	const unsigned char *at = in->p;
 	EVP_PKEY *pkey = d2i_AutoPrivateKey_ex(NULL, &at, (long)in->n, r->ctx, NULL);
@@ -276,7 +288,22 @@ static enum inro_err read_key(const struct reader *r, struct bytes *in, bool *re
 	return take_key(pkey, r->f);
 }
 
-static enum inro_err read_p12(const struct reader *r, struct bytes *in, bool *ret_mine)
+/* The name of a curve, which openssl writes before a key of it. */
+static enum inro_err read_curve(struct reader *r, struct bytes *in, bool *ret_mine)
+{
+	const unsigned char *at = in->p;
+	ASN1_OBJECT *curve = d2i_ASN1_OBJECT(NULL, &at, (long)in->n);
+
+	*ret_mine = curve != NULL;
+	if (curve) {
+		*in = behind(*in, at);
+		pass_over(r, "EC PARAMETERS");
+	}
+	ASN1_OBJECT_free(curve);
+	return INRO_OK;
+}
+
+static enum inro_err read_p12(struct reader *r, struct bytes *in, bool *ret_mine)
 {
 	enum inro_err e = keyfile_read_p12(*in, r->ctx, r->asked, r->f, ret_mine);
 
@@ -285,11 +312,12 @@ static enum inro_err read_p12(const struct reader *r, struct bytes *in, bool *re
 	return e;
 }
 
-static enum inro_err read_object(const struct reader *r, struct bytes *in)
+static enum inro_err read_object(struct reader *r, struct bytes *in)
 {
-	static enum inro_err (*const readers[])(const struct reader *r, struct bytes *in,
+	static enum inro_err (*const readers[])(struct reader *r, struct bytes *in,
 						bool *ret_mine) = { read_p12, read_encrypted,
-								    read_cert, read_key };
+								    read_cert, read_curve,
+								    read_key };
 	bool mine = false;
 	enum inro_err e = INRO_OK;
 
@@ -301,13 +329,16 @@ static enum inro_err read_object(const struct reader *r, struct bytes *in)
 
 /* ---- a file of them ---- */
 
-static enum inro_err read_der(const struct reader *r, struct bytes in)
+static enum inro_err read_der(struct reader *r, struct bytes in)
 {
 	enum inro_err e = INRO_OK;
 
 	while (!e && in.n)
 		e = read_object(r, &in);
-	return e;
+	if (e != INRO_E_SYNTAX || has_nothing(r->f))
+		return e;
+	return err_set(e, "the %zu octets behind what could be read are no key and no certificate",
+		       in.n);
 }
 
 struct pem {
@@ -324,20 +355,26 @@ static void pem_wipe(struct pem *p)
 	*p = (struct pem) { 0 };
 }
 
+static bool ends_with(const char *label, const char *end)
+{
+	size_t n = strlen(label);
+
+	return n >= strlen(end) && strcmp(label + n - strlen(end), end) == 0;
+}
+
 /* Parameters, public keys, requests and CRLs beside a key are passed over. */
 static bool is_wanted(const char *label)
 {
 	static const char *const ends[] = { "PRIVATE KEY", "CERTIFICATE", "PKCS12" };
-	size_t n = strlen(label);
 
 	for (size_t i = 0; i < ARRAY_LEN(ends); i++)
-		if (n >= strlen(ends[i]) && strcmp(label + n - strlen(ends[i]), ends[i]) == 0)
+		if (ends_with(label, ends[i]))
 			return true;
 	return false;
 }
 
 /* RFC 1421, as old keys are encrypted: one round of MD5. */
-static enum inro_err pem_decrypt(const struct reader *r, struct pem *p)
+static enum inro_err pem_decrypt(struct reader *r, struct pem *p)
 {
 	EVP_CIPHER_INFO cipher;
 
@@ -348,21 +385,39 @@ static enum inro_err pem_decrypt(const struct reader *r, struct pem *p)
 	return r->asked->e ? r->asked->e : undecryptable();
 }
 
-/* What is behind the object in its block is libcrypto's own (the trust in a certificate). */
-static enum inro_err read_block(const struct reader *r, struct pem *p)
+static enum inro_err of_openssh(void)
+{
+	return err_set(INRO_E_SYNTAX, "it is a key in OpenSSH's own form: of a copy of the file "
+				      "'ssh-keygen -p -m PKCS8 -f COPY' makes one that is read here");
+}
+
+/* What is behind the object in its block is libcrypto's own (the trust in a certificate); headers that
+ * don't say that it is encrypted are words. */
+static enum inro_err read_block(struct reader *r, struct pem *p)
 {
 	struct bytes in;
 	enum inro_err e = INRO_OK;
 
-	if (!is_wanted(p->label))
+	if (!is_wanted(p->label)) {
+		pass_over(r, p->label);
 		return INRO_OK;
-	if (p->header[0])
+	}
+	if (ends_with(p->label, "OPENSSH PRIVATE KEY"))
+		return of_openssh();
+	if (strstr(p->header, "ENCRYPTED"))
 		e = pem_decrypt(r, p);
 	in = BYTES(p->data, (size_t)p->n);
 	return e ? e : read_object(r, &in);
 }
 
-static enum inro_err read_pem(const struct reader *r, struct bytes content)
+static enum inro_err broken(void)
+{
+	return err_set(INRO_E_SYNTAX, "its PEM is broken: a block begins with '-----BEGIN ...-----', "
+				      "ends with '-----END ...-----', each at the start of a line of "
+				      "its own, and has Base64 in between");
+}
+
+static enum inro_err read_pem(struct reader *r, struct bytes content)
 {
 	BIO *bio = BIO_new_mem_buf(content.p, (int)content.n);
 	struct pem p = { 0 };
@@ -373,7 +428,7 @@ static enum inro_err read_pem(const struct reader *r, struct bytes content)
 		pem_wipe(&p);
 	}
 	if (!e && ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
-		e = unknown();
+		e = broken();
 	BIO_free(bio);
 	ERR_clear_error();
 	return e;
@@ -395,6 +450,14 @@ static void sort_certs(struct keyfile *f)
 	}
 }
 
+static enum inro_err nothing_but(const char *passed)
+{
+	if (!*passed)
+		return broken();
+	return err_set(INRO_E_SYNTAX,
+		       "there is neither a private key nor a certificate in it, only '%s'", passed);
+}
+
 enum inro_err keyfile_read(struct bytes content, keyfile_ask *ask, void *arg, struct keyfile *ret)
 {
 	SCOPED(asked) asked = { .ask = ask, .arg = arg };
@@ -407,8 +470,8 @@ enum inro_err keyfile_read(struct bytes content, keyfile_ask *ask, void *arg, st
 	e = libctx_get(&r.ctx);
 	if (!e)
 		e = pem_is(content) ? read_pem(&r, content) : read_der(&r, content);
-	if (!e && !ret->pkcs8.n && !ret->n)
-		e = unknown();
+	if (!e && has_nothing(ret))
+		e = nothing_but(r.passed);
 	sort_certs(ret);
 	return e;
 }
