@@ -389,6 +389,61 @@ static void test_an_owner_with_a_password(void **state)
 	assert_int_equal(swtpm_left_behind(swtpm), 0);
 }
 
+static uint32_t dictionary(void)
+{
+	for (uint32_t n = 0; n < 8; n++) {
+		char line[100];
+
+		snprintf(line, sizeof line,
+			 "tpm2_getcap properties-variable | grep -q 'LOCKOUT_COUNTER: 0x%x$'", n);
+		if (swtpm_shell(swtpm, line) == 0)
+			return n;
+	}
+	return UINT32_MAX;
+}
+
+static void write_word(const char *path, const char *word)
+{
+	OK(file_write(path, 0600, bytes_of(word)));
+}
+
+/* A root of somebody else's with a password, and under the dictionary attack protection: a program
+ * tries a wrong root-auth once.  A TPM that is locked by such tries is not a PIN that is. */
+static void test_a_root_under_the_dictionary(void **state)
+{
+	SCOPED(kept) k = { 0 };
+	char more[300], path[200];
+	struct backend *b;
+
+	(void)state;
+	snprintf(path, sizeof path, "%s", scratch_path("srk.ctx"));
+	shell("tpm2_createprimary -Q -C o -G ecc256:null:aes128cfb -p right -a 'fixedtpm|fixedparent|"
+	      "sensitivedataorigin|userwithauth|restricted|decrypt' -c %s && "
+	      "tpm2_evictcontrol -Q -C o -c %s 0x81000001 && tpm2_flushcontext -t",
+	      path, path);
+	snprintf(path, sizeof path, "%s", scratch_file("root", "right", 5));
+	snprintf(more, sizeof more, "root-auth=file:%s\n", path);
+	make(&k, "0000000000000001", more);
+	OK(try(&k, CKU_USER, PIN));
+	assert_dictionary_untouched();
+	write_word(path, "wrong");
+	b = open_kept(&k);
+	for (int i = 0; i < 5; i++) {
+		assert_int_equal(ops->unlock(b, CKU_USER, buf_bytes(&k.user), PIN), INRO_E_ACCESS);
+		assert_non_null(strstr(err_detail(INRO_E_ACCESS), "root-auth"));
+	}
+	assert_int_equal(dictionary(), 1);
+	ops->close(b);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(try(&k, CKU_USER, PIN), INRO_E_ACCESS);
+	write_word(path, "right");
+	assert_int_equal(try(&k, CKU_USER, PIN), INRO_E_BUSY);
+	assert_non_null(strstr(err_detail(INRO_E_BUSY), "tpm2_dictionarylockout"));
+	shell("tpm2_dictionarylockout -c");
+	OK(try(&k, CKU_USER, PIN));
+	assert_int_equal(swtpm_left_behind(swtpm), 0);
+}
+
 /* What can't be made is told, and nothing of it stays. */
 static void test_a_full_nv(void **state)
 {
@@ -572,6 +627,7 @@ int main(void)
 		WITH_A_TPM(test_an_index_of_somebody_else),
 		WITH_A_TPM(test_a_cleared_tpm),
 		WITH_A_TPM(test_an_owner_with_a_password),
+		WITH_A_TPM(test_a_root_under_the_dictionary),
 		WITH_A_TPM(test_a_full_nv),
 		WITH_A_TPM(test_what_a_killed_one_has_made),
 		WITH_A_TPM(test_what_a_killed_one_was_to_remove),

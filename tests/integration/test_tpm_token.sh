@@ -105,6 +105,33 @@ indices 2 "a token whose PCRs changed for good"
 tpm2_pcrreset 16
 must inro key generate --token measured --label x
 
+# ---- a root of others, under the TPM's dictionary, which somebody's wrong tries have locked ----
+
+printf right >root.auth && chmod 600 root.auth
+tpm2_createprimary -Q -C o -G ecc256:null:aes128cfb -p right -c other.ctx \
+	-a 'fixedtpm|fixedparent|sensitivedataorigin|userwithauth|restricted|decrypt'
+tpm2_evictcontrol -Q -C o -c other.ctx 0x81000002
+tpm2_flushcontext -t
+home=$INRO_HOME
+export INRO_HOME=$T/others-root # tokens of one home share their root
+must inro token create shared --root 0x81000002 --root-auth "$PWD/root.auth"
+must inro key generate --token shared --label k
+printf wrong >root.auth
+for _ in 1 2 3; do
+	refused 1 "root-auth is missing or not that" inro key generate --token shared --label x
+done
+printf right >root.auth
+for _ in 1 2 3 4 5 6 7 8 9 10 11; do # no PIN is locked, and none is tried
+	refused 1 "no token's PIN" inro key generate --token shared --label x
+done
+inro token show shared | has '^PIN tries left  *10$' || fail "a locked TPM cost tries of the PIN: $(inro token show shared)"
+tpm2_dictionarylockout -c
+must inro key generate --token shared --label x
+must inro token delete shared
+tpm2_evictcontrol -Q -C o -c 0x81000002
+export INRO_HOME=$home
+indices 2 "a token under a root of others, removed"
+
 # ---- the record of a PIN that is none ----
 
 if command -v sqlite3 >/dev/null; then

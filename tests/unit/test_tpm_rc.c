@@ -184,7 +184,7 @@ static void test_meaning(void **state)
 	} cases[] = {
 		{ 0x98e, INRO_E_ACCESS },	 /* AUTH_FAIL, session 1 */
 		{ 0x9a2, INRO_E_ACCESS },	 /* BAD_AUTH, session 1 */
-		{ 0x921, INRO_E_PIN_LOCKED },	 /* LOCKOUT */
+		{ 0x921, INRO_E_BUSY },		 /* LOCKOUT: the TPM's, no token's */
 		{ 0x14b, INRO_E_FULL },		 /* NV_SPACE */
 		{ 0x902, INRO_E_BUSY },		 /* OBJECT_MEMORY */
 		{ 0x18b, INRO_E_NOT_FOUND },	 /* HANDLE, handle 1 */

@@ -101,6 +101,18 @@ static bool shows_root(const struct tpm *t, const struct tpm_command *c,
 	       c->handles[0].handle == t->roots.root.ref.handle;
 }
 
+static enum inro_err check_root(const struct tpm *t, const struct tpm_command *c,
+				const struct command_row *row)
+{
+	for (size_t i = 0; t->roots.refused && i < row->auths; i++)
+		if (c->auths[i].by == BY_AUTH && root_is_at(t, c->handles[i].handle))
+			return err_set(INRO_E_ACCESS,
+				       "root-auth is missing or not that of this TPM: the TPM has "
+				       "counted a try, and would lock itself after some; correct it "
+				       "and start the program anew");
+	return INRO_OK;
+}
+
 static struct area_entry *first_hmac(struct area_plan *p)
 {
 	for (size_t i = 0; i < p->n; i++)
@@ -144,9 +156,11 @@ static enum inro_err all_alive(const struct tpm *t, const struct area_plan *p)
 enum inro_err area_make(struct tpm *t, const struct tpm_command *c, const struct command_row *row,
 			struct area_plan *ret)
 {
-	enum inro_err e = INRO_OK;
+	enum inro_err e = check_root(t, c, row);
 
 	*ret = (struct area_plan) { 0 };
+	if (e)
+		return e;
 	if (shows_root(t, c, row))
 		add_entry(ret, NULL, BYTES_NONE, true);
 	for (size_t i = ret->n; !e && i < row->auths; i++)

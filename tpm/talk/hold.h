@@ -31,6 +31,7 @@ struct roots {
 	bool proved;	    /* ... in this epoch; false: it is taken to be the expected one */
 	bool doubted;	    /* what was expected was not there: it is looked at from now on */
 	bool another;	    /* the last look found one there that it is not */
+	bool refused;	    /* its auth was, and the TPM counted that: it is not tried again */
 	bool finding;	    /* right now: commands must do without a session salted to it */
 	uint64_t epoch;	    /* when it was looked at, or taken, last */
 	struct buf context; /* of a primary: loads it again */
@@ -54,6 +55,10 @@ bool root_is_assumed(const struct tpm *t);
 void root_proved(struct tpm *t);
 /* One was not: it is looked at when it is asked for next. */
 void root_doubt(struct tpm *t);
+/* Its auth was refused, and counted. */
+void root_refuse(struct tpm *t);
+/* Whether `handle` is a persistent storage root's. */
+bool root_is_at(const struct tpm *t, uint32_t handle);
 /* Whether a storage root that is not persistent is in the TPM or may have to go there. */
 bool root_takes_slot(const struct tpm *t);
 

@@ -100,6 +100,14 @@ bool run_is_unauthorised(const struct run *r)
 	return plain == TPM2_RC_BAD_AUTH || plain == TPM2_RC_AUTH_FAIL;
 }
 
+bool run_root_is_refused(const struct run *r)
+{
+	size_t i = number_in(r->rc, TPM2_RC_S, r->row->auths);
+
+	return run_is_unauthorised(r) && i && r->c->auths[i - 1].by == BY_AUTH &&
+	       root_is_at(r->t, r->c->handles[i - 1].handle);
+}
+
 /* A storage root that was taken unseen is another, or not there: it can't take the salt, or what
  * the salted session authorises fails. */
 bool run_root_is_doubtful(const struct run *r)

@@ -260,6 +260,18 @@ void root_doubt(struct tpm *t)
 	t->roots.epoch = 0;
 }
 
+void root_refuse(struct tpm *t)
+{
+	t->roots.refused = true;
+}
+
+bool root_is_at(const struct tpm *t, uint32_t handle)
+{
+	const struct roots *r = &t->roots;
+
+	return r->known && r->root.persistent && r->root.ref.handle == handle;
+}
+
 /* It stays a primary when the owner does not let it be persistent. */
 static enum inro_err persist(struct tpm *t)
 {

@@ -322,6 +322,18 @@ static enum inro_err take(struct run *r, struct bytes in, struct buf *ret)
 
 /* ---- what the TPM refused ---- */
 
+/* One that counts against the whole TPM's dictionary is not tried again by this process. */
+static enum inro_err tell_refusal(struct run *r)
+{
+	enum inro_err e = rc_set(r->rc, r->row->name);
+
+	if (!run_root_is_refused(r))
+		return e;
+	if (rc_plain(r->rc) == TPM2_RC_AUTH_FAIL)
+		root_refuse(r->t);
+	return tpm_auth_err(e, "root-auth");
+}
+
 static enum inro_err refused(struct run *r)
 {
 	struct tpm *t = r->t;
@@ -337,7 +349,7 @@ static enum inro_err refused(struct run *r)
 	last_rc = r->rc;
 	if (run_is_doubtful(r))
 		t->doubted = false;
-	return rc_set(r->rc, r->row->name);
+	return tell_refusal(r);
 }
 
 static enum inro_err start_up(struct tpm *t)

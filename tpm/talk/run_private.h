@@ -35,6 +35,8 @@ bool run_handle_is_odd(const struct run *r);
 bool run_is_doubtful(const struct run *r);
 /* An authorisation was refused: the value is wrong, or the session. */
 bool run_is_unauthorised(const struct run *r);
+/* The storage root's authValue was refused. */
+bool run_root_is_refused(const struct run *r);
 /* The storage root that the session was salted to, without asking, may not be the TPM's. */
 bool run_root_is_doubtful(const struct run *r);
 /* The salted session was refused, which has not been proven to be good, and no failure was counted:

@@ -259,6 +259,7 @@ static void take_news(struct tpm *t)
 	atomic_store(&t->has_news, false);
 	pthread_mutex_unlock(&r->lock);
 	t->roots.root.auth = secret_bytes(&t->root_auth);
+	t->roots.refused = false;
 }
 
 /* Not one that is just being cleared away. */

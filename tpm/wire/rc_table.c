@@ -101,7 +101,9 @@ static const struct rc_row tpm_rows[] = {
 	ROW(REFERENCE_H0, E_NOT_FOUND, "that object or session is not loaded"),
 	ROW(REFERENCE_S0, E_NOT_FOUND, "that authorisation session is not loaded"),
 	ROW(NV_RATE, E_BUSY, "the TPM slows down writes to spare its NV memory: try again later"),
-	ROW(LOCKOUT, E_PIN_LOCKED, "too many wrong authorisations: the TPM is locked for a while"),
+	ROW(LOCKOUT, E_BUSY,
+	    "too many wrong authorisations of what the TPM protects as a whole, which is no token's "
+	    "PIN: it is locked for a while; tpm2_dictionarylockout --clear-lockout ends that"),
 	ROW(RETRY, E_BUSY, "the TPM could not start the command; it may be sent again"),
 	ROW(NV_UNAVAILABLE, E_BUSY, "the TPM's NV memory can't be reached now"),
 	ROW(NOT_USED, E_TOKEN, "a code that no TPM should answer"),
