@@ -34,6 +34,7 @@ inro_library(inro_teststores SOURCES lib/stores.c LINKS inro_testpg inro_testlib
 inro_test(store/test_store_contract.c LINKS inro_teststores LABELS store)
 inro_test(store/test_store_deferred.c LINKS inro_teststores LABELS store)
 inro_test(store/test_store_foreseen.c LINKS inro_teststores LABELS store)
+inro_test(store/test_store_plans.c LINKS inro_teststores LABELS store)
 inro_test(store/test_store_queries.c LINKS inro_teststores LABELS store)
 inro_test(store/test_store_open.c LINKS inro_store inro_testlib LABELS store)
 target_link_options(test_store_open PRIVATE -Wl,--wrap=fsync)

@@ -36,6 +36,7 @@ struct store_ops {
 			       const struct store_query *q, int64_t *ret);
 	enum inro_err (*now)(struct store *s, int64_t *ret_ms);
 	enum inro_err (*check)(struct store *s);
+	enum inro_err (*survey)(struct store *s); /* NULL: nothing is planned by what was counted */
 	enum inro_err (*patience)(struct store *s, int ms);
 	enum inro_err (*backup)(struct store *s, const char *path);
 };

@@ -10,8 +10,6 @@
  * 4. A commit whose answer was lost is asked for by the transaction's number, once the server is
  * back.
  * 5. After store_defer() changes wait for no answer (pglater.h) and stand in no subtransaction.
- * 6. The server plans a prepared statement a few times and then no more.  A plan that was made for tables with few rows
- * is a bad one when they have many, so all are made anew as the rows that were written double.
  */
 #include <endian.h>
 #include <stdio.h>
@@ -21,18 +19,17 @@
 
 #include "backoffice/store/backend.h"
 #include "backoffice/store/pglater.h"
+#include "backoffice/store/pgplans.h"
 #include "backoffice/store/pgschema.h"
 #include "backoffice/store/sql.h"
 #include "backoffice/store/texts.h"
-
-#define REPLAN_FIRST 500
 
 struct postgres_store {
 	struct store store;
 	struct pg pg;
 	struct pg_later later;
 	struct texts texts;
-	int64_t written, replan_at; /* rows, by this store */
+	struct pg_plans plans;
 	char client[17]; /* whose row in inro_commit is ours; "" before the first commit */
 	int64_t commits; /* the last one's number */
 };
@@ -80,7 +77,6 @@ static enum inro_err postgres_open(const char *place, enum store_opening how, st
 	q->store.ops = &postgres_store_ops;
 	q->later.pg = &q->pg;
 	q->later.texts = &q->texts;
-	q->replan_at = REPLAN_FIRST;
 	e = open_place(q, place, how);
 	if (e != INRO_OK) {
 		store_close(&q->store);
@@ -123,14 +119,6 @@ static enum inro_err postgres_settle(struct store *s)
 	return settle(own(s));
 }
 
-static enum inro_err plan_anew(struct postgres_store *q)
-{
-	if (q->written < q->replan_at)
-		return INRO_OK;
-	q->replan_at = q->written * 2;
-	return pg_script(&q->pg, "DISCARD PLANS");
-}
-
 /* In the same round: whether a later program has made the form another one since this one was opened. */
 static enum inro_err begin_writing(struct pg *g, const char *sql)
 {
@@ -149,7 +137,7 @@ static enum inro_err postgres_begin(struct store *s, enum store_access access)
 	for (int round = 0; round < 2; round++) {
 		e = pg_alive(&q->pg);
 		if (e == INRO_OK && access != STORE_READ)
-			e = plan_anew(q);
+			e = pg_plans_renew(&q->plans, &q->pg);
 		if (e == INRO_OK)
 			e = (access == STORE_READ ? pg_script : begin_writing)(&q->pg, begins[access]);
 		if (e == INRO_OK || !pg_is_lost(&q->pg))
@@ -311,7 +299,7 @@ static enum inro_err postgres_insert(struct store *s, const struct record_type *
 		e = insert_now(s, t, r, ret_id);
 	else
 		e = pg_later_write(&q->later, t, r, SQL_INSERT, id);
-	q->written++;
+	q->plans.written++;
 	if (e == INRO_OK && id)
 		*ret_id = id;
 	if (e == INRO_OK && s->defers)
@@ -651,6 +639,11 @@ static enum inro_err postgres_check(struct store *s)
 	return e;
 }
 
+static enum inro_err postgres_survey(struct store *s)
+{
+	return pg_plans_survey(&own(s)->pg);
+}
+
 static enum inro_err postgres_patience(struct store *s, int ms)
 {
 	enum inro_err e = settle(own(s));
@@ -680,6 +673,7 @@ const struct store_ops postgres_store_ops = {
 	.count = postgres_count,
 	.now = postgres_now,
 	.check = postgres_check,
+	.survey = postgres_survey,
 	.patience = postgres_patience,
 	.backup = postgres_backup,
 };

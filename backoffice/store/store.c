@@ -376,6 +376,14 @@ enum inro_err store_count(struct store *s, const struct record_type *t, const st
 	return s->ops->count(s, t, q, ret);
 }
 
+void store_survey(struct store *s)
+{
+	SCOPED(err_kept) kept = err_keep();
+
+	if (!s->open && s->ops->survey)
+		(void)!s->ops->survey(s);
+}
+
 enum inro_err store_patience(struct store *s, int ms)
 {
 	return s->ops->patience(s, ms);

@@ -28,13 +28,19 @@
 #define QUESTION 0.5 /* a device, at most */
 
 static const struct store_ops *usual;
-static size_t asked;
+static size_t asked, surveyed;
 
 static enum inro_err count_each(struct store *s, const struct record_type *t, const struct store_query *q,
 				store_row_fn *row, void *arg)
 {
 	asked++;
 	return usual->each(s, t, q, row, arg);
+}
+
+static enum inro_err count_survey(struct store *s)
+{
+	surveyed++;
+	return usual->survey(s);
 }
 
 static char first[512], next[512], out[512]; /* folders */
@@ -77,11 +83,13 @@ static size_t questions(struct core *c, const char *kind, const struct job_arg *
 
 	usual = c->store->ops;
 	counting.each = count_each;
+	counting.survey = usual->survey ? count_survey : NULL;
 	c->store->ops = &counting;
-	asked = 0;
+	asked = surveyed = 0;
 	OK(job_start(c, &o, &made));
 	OK(job_run(c, made.id, NULL, &done));
 	c->store->ops = usual;
+	assert_true(!usual->survey || surveyed >= 2); /* before its rows are counted, and before they are walked */
 	assert_int_equal(done.done, rows);
 	assert_int_equal(done.failed, 0);
 	OK(audit_verify(c, &report));

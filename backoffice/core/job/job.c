@@ -208,8 +208,10 @@ static enum inro_err start(struct core *c, const struct job_order *o, const stru
 		e = read_order(o, s, r);
 	r->asked = s != NULL;
 	r->job.served = s && !s->waits;
-	if (e == INRO_OK)
+	if (e == INRO_OK) {
+		store_survey(c->store); /* all that it is about may be walked, to tell how many they are */
 		e = r->kind->plan(r);
+	}
 	if (e == INRO_OK)
 		e = fill_record(r);
 	q.planned = r->job.total;

@@ -404,8 +404,10 @@ static enum inro_err run(struct job_run *r, const struct job_watch *w)
 {
 	enum inro_err e = job_run_open(r->c, &r->job, r);
 
-	if (e == INRO_OK)
+	if (e == INRO_OK) {
+		store_survey(r->c->store);
 		e = work(r, w);
+	}
 	return e == INRO_OK ? e : stop(r, e);
 }
 
