@@ -6,7 +6,7 @@
  *    and what it reads of the desk beside that nobody changes.
  * 2. Those of the next lot are while this one is recorded and handed out.
  */
-#include "backoffice/core/bulk.h"
+#include "backoffice/core/cred/bulk_batch.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,56 +14,13 @@
 #include "backoffice/core/approval.h"
 #include "backoffice/core/attested.h"
 #include "backoffice/core/authority.h"
-#include "backoffice/core/issue.h"
-#include "backoffice/core/issuing.h"
 #include "backoffice/core/view.h"
-#include "base/ahead.h"
 #include "base/clock.h"
 
 #define DECIDED_AT_ONCE 64
 #define LOT_TRIES	5 /* for a database that goes away in the midst of what is read together */
 #define ID_DOMAIN "inro-request-1"
 #define ID_ROOM	  256 /* what there mostly is beside the request */
-#define ID_CHARS  65 /* hex of a SHA-256 and its NUL */
-
-struct cred_bulk {
-	struct core *c;
-	char *ca_name, *profile;
-	unsigned days;
-	enum inro_err (*goes_on)(void *arg);
-	void *arg;
-	bool left; /* by goes_on() */
-	struct ca ca;
-	struct issue_desk desk;
-	struct batch *next; /* begun while the one before it was issued; NULL: none */
-};
-
-/* A row at work. */
-struct work {
-	struct bulk_row *row;
-	struct cred_request request;
-	struct issuing in;
-	struct making j;
-	char id[ID_CHARS];
-	struct verdict read, verified; /* what was found out about the request alone */
-	bool was_verified;
-	bool made;	    /* signed, to be recorded */
-	enum inro_err fell; /* why it could not be recorded with the others */
-};
-
-/* Open addressing, never more than half full; the hashes are places by themselves. */
-#define KEY_PLACES 1024
-_Static_assert(KEY_PLACES >= 2 * BULK_MAX, "a place for each key");
-
-struct batch {
-	struct cred_bulk *bulk;
-	struct work *works;
-	size_t n;
-	const struct work *keys[KEY_PLACES]; /* made ones, the first of each key */
-	bool all_new; /* those that nobody has read yet, as far as one can guess */
-	struct ahead ahead;
-};
-_Static_assert(AHEAD_MAX >= BULK_MAX, "a batch is read ahead");
 
 static void batch_clear(struct batch *b)
 {
@@ -155,7 +112,7 @@ enum inro_err cred_bulk_open(struct core *c, const struct bulk_order *o, struct 
 
 /* ---- a row by itself ---- */
 
-static void row_refused(struct bulk_row *row, enum inro_err e)
+void bulk_row_refused(struct bulk_row *row, enum inro_err e)
 {
 	row->error = e;
 	free(row->why);
@@ -178,7 +135,7 @@ static enum inro_err request_id(const struct cred_bulk *b, struct work *w)
 	e = buf_err(&all);
 	if (e == INRO_OK)
 		e = pki_digest(PKI_SHA256, buf_bytes(&all), hash);
-	buf_add_hex(&hex, BYTES(hash, ID_CHARS / 2));
+	buf_add_hex(&hex, BYTES(hash, BULK_ID_CHARS / 2));
 	buf_add_u8(&hex, 0);
 	if (e == INRO_OK)
 		e = buf_err(&hex);
@@ -187,8 +144,7 @@ static enum inro_err request_id(const struct cred_bulk *b, struct work *w)
 	return e;
 }
 
-/* Hands out what there is, as long as it is of use. */
-static enum inro_err give_again(struct work *w)
+enum inro_err bulk_give_again(struct work *w)
 {
 	enum cred_state state = cred_shown_state(&w->in.rec, clock_now());
 
@@ -224,13 +180,13 @@ static void read_one(void *arg, size_t item)
 
 /* ---- and with all others ---- */
 
-static enum inro_err look_up(struct core *c, struct work *w)
+enum inro_err bulk_look_up(struct core *c, struct work *w)
 {
 	enum inro_err e = making_again(c, &w->j);
 
 	if (e == INRO_E_NOT_FOUND)
 		return INRO_OK;
-	return e == INRO_OK ? give_again(w) : e;
+	return e == INRO_OK ? bulk_give_again(w) : e;
 }
 
 /* Everything before the CA's key is used.  `look`: it may have been issued before. */
@@ -241,7 +197,7 @@ static enum inro_err prepare(struct cred_bulk *b, struct work *w, bool look)
 	if (e == INRO_OK)
 		e = making_device(b->c, &w->j);
 	if (e == INRO_OK && look)
-		e = look_up(b->c, w);
+		e = bulk_look_up(b->c, w);
 	if (e != INRO_OK || w->row->again)
 		return e;
 	if (!w->was_verified)
@@ -321,7 +277,7 @@ static enum inro_err decide(struct batch *batch, size_t i)
 	if (e != INRO_OK && !core_is_rows_fault(e))
 		return e;
 	if (e != INRO_OK)
-		row_refused(w->row, e);
+		bulk_row_refused(w->row, e);
 	return INRO_OK;
 }
 
@@ -405,172 +361,7 @@ static enum inro_err make_all(struct batch *batch)
 	return e;
 }
 
-/* ---- recording ---- */
-
-static enum inro_err record_refusal(struct core *c, const struct work *w)
-{
-	SCOPED(buf) detail = { 0 };
-	const struct audit_entry entry = { "certificate.issue", "ca", w->request.ca, EVENT_REFUSED,
-					   &detail };
-
-	detail_text(&detail, "error", err_name(w->row->error));
-	detail_text(&detail, "reason", w->row->why);
-	detail_text(&detail, "request", w->row->name);
-	return audit_append(c, &entry);
-}
-
-/* Where something was recorded since they were decided about, their keys are looked at again. */
-static enum inro_err foresee_made(struct core *c, const struct batch *b)
-{
-	const struct making *js[BULK_MAX];
-	size_t n = 0;
-
-	for (size_t i = 0; !b->bulk->desk.keys_stand && i < b->n; i++)
-		if (b->works[i].made)
-			js[n++] = &b->works[i].j;
-	return making_foresee(c, js, n, true);
-}
-
-static enum inro_err record_all(struct core *c, void *arg)
-{
-	struct batch *b = arg;
-	enum inro_err e = desk_recheck(c, &b->bulk->desk);
-
-	if (e == INRO_OK)
-		e = foresee_made(c, b);
-	store_defer(c->store);
-	for (size_t i = 0; e == INRO_OK && i < b->n; i++) {
-		struct work *w = &b->works[i];
-
-		if (w->made)
-			e = making_record(c, &w->j);
-		else if (w->row->error)
-			e = record_refusal(c, w);
-	}
-	return e == INRO_OK ? store_settle(c->store) : e;
-}
-
-/* The reason is this row, and not the database. */
-static bool is_of_row(enum inro_err e)
-{
-	return e == INRO_E_EXISTS || e == INRO_E_STATE || e == INRO_E_NOT_FOUND ||
-	       e == INRO_E_POLICY;
-}
-
-/* Alone of those in the transaction; why it is not in it is kept with it. */
-static enum inro_err record_alone(struct core *c, struct work *w)
-{
-	enum inro_err e = core_savepoint(c);
-
-	if (e != INRO_OK)
-		return e;
-	e = w->made ? making_record(c, &w->j) : record_refusal(c, w);
-	if (e == INRO_OK)
-		return core_release(c);
-	if (!is_of_row(e))
-		return e;
-	w->fell = e;
-	e = text_set(&w->row->why, err_detail(e));
-	return e == INRO_OK ? core_rollback_to(c) : e;
-}
-
-static enum inro_err record_apart(struct core *c, void *arg)
-{
-	struct batch *b = arg;
-	enum inro_err e = desk_recheck(c, &b->bulk->desk);
-
-	for (size_t i = 0; e == INRO_OK && i < b->n; i++) {
-		struct work *w = &b->works[i];
-
-		w->fell = INRO_OK;
-		if (w->made || w->row->error)
-			e = record_alone(c, w);
-	}
-	return e;
-}
-
-/* Another run had the same request, or its device is gone. */
-static void settle(struct core *c, struct work *w)
-{
-	enum inro_err e = INRO_OK;
-
-	w->made = false;
-	w->row->error = w->fell;
-	if (w->fell != INRO_E_EXISTS || making_again(c, &w->j) != INRO_OK)
-		return;
-	w->row->error = INRO_OK;
-	e = give_again(w);
-	if (e != INRO_OK)
-		row_refused(w->row, e);
-}
-
-static enum inro_err record_fallen(struct core *c, void *arg)
-{
-	struct batch *b = arg;
-	enum inro_err e = INRO_OK;
-
-	for (size_t i = 0; e == INRO_OK && i < b->n; i++)
-		if (b->works[i].fell && b->works[i].row->error)
-			e = record_refusal(c, &b->works[i]);
-	return e;
-}
-
-/* Those that can be, in one transaction; the refusals of the others in a second. */
-static enum inro_err record_each(struct batch *b)
-{
-	struct core *c = b->bulk->c;
-	bool fallen = false;
-	enum inro_err e = core_write_alone(c, record_apart, b);
-
-	for (size_t i = 0; e == INRO_OK && i < b->n; i++) {
-		if (b->works[i].fell)
-			settle(c, &b->works[i]);
-		fallen = fallen || (b->works[i].fell && b->works[i].row->error);
-	}
-	return fallen ? core_write_alone(c, record_fallen, b) : e;
-}
-
-static bool has_news(const struct batch *b)
-{
-	for (size_t i = 0; i < b->n; i++)
-		if (b->works[i].made || b->works[i].row->error)
-			return true;
-	return false;
-}
-
-/* What was issued before after all; its new certificate is forgotten. */
-static enum inro_err drop_known(struct batch *b)
-{
-	enum inro_err e = INRO_OK;
-
-	for (size_t i = 0; e == INRO_OK && i < b->n; i++) {
-		struct work *w = &b->works[i];
-
-		if (!w->made)
-			continue;
-		e = look_up(b->bulk->c, w);
-		w->made = e == INRO_OK && !w->row->again;
-		if (!is_of_row(e))
-			continue;
-		row_refused(w->row, e);
-		e = INRO_OK;
-	}
-	return e;
-}
-
-/* All in one transaction; when a row of it can't be, without those that are known, and at last with
- * a savepoint for each. */
-static enum inro_err record(struct batch *b)
-{
-	enum inro_err e = has_news(b) ? core_write_alone(b->bulk->c, record_all, b) : INRO_OK;
-
-	if (e == INRO_E_EXISTS) {
-		e = drop_known(b);
-		if (e == INRO_OK && has_news(b))
-			e = core_write_alone(b->bulk->c, record_all, b);
-	}
-	return is_of_row(e) ? record_each(b) : e;
-}
+/* ---- a lot ---- */
 
 static void hand_out(struct batch *b)
 {
@@ -583,8 +374,6 @@ static void hand_out(struct batch *b)
 		w->in.rec = (struct credential) { 0 };
 	}
 }
-
-/* ---- a lot ---- */
 
 /* As it was given. */
 static void row_anew(struct bulk_row *row)
@@ -700,7 +489,7 @@ static enum inro_err issue_lot(struct batch *batch, struct bulk_row *rows, size_
 		return e;
 	if (e == INRO_OK) {
 		run_next(batch);
-		e = record(batch);
+		e = bulk_record(batch);
 	}
 	if (e != INRO_OK)
 		return audit_refused(b->c, "certificate.issue", "ca", b->ca_name, e);
