@@ -1,4 +1,4 @@
-/* What happens to a token while it is let go of for a PIN: at the very moment. */
+/* What happens to a token while it is let go of for a PIN, or as it is looked at anew: at the very moment. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,7 +20,9 @@
 #include "pkcs11/token/object.h"
 #include "pkcs11/token/objects.h"
 #include "pkcs11/token/people.h"
+#include "pkcs11/token/party.h"
 #include "pkcs11/token/trial.h"
+#include "pkcs11/token/wrap.h"
 #include "tests/lib/scratch.h"
 
 #define OK(x)	    assert_int_equal(x, INRO_OK)
@@ -37,12 +39,15 @@ enum inro_err __wrap_trial_enter(struct trial *x);
 enum inro_err __real_objects_of_hit(struct token *t, const struct store_hit *hit, struct object **ret);
 enum inro_err __wrap_objects_of_hit(struct token *t, const struct store_hit *hit, struct object **ret);
 
+enum inro_err __real_party_target(struct token *t, CK_OBJECT_HANDLE handle, struct object **ret);
+enum inro_err __wrap_party_target(struct token *t, CK_OBJECT_HANDLE handle, struct object **ret);
+
 static const struct who so = { .type = CKU_SO }, user = { .type = CKU_USER },
 			ann = { .type = CKU_USER, .name = BYTES_LIT("ann") };
 
 static struct lib *lib;
 static struct token *t;
-static void (*at_scrypt)(void), (*at_turn)(void), (*at_object)(void);
+static void (*at_scrypt)(void), (*at_turn)(void), (*at_object)(void), (*at_target)(void);
 static unsigned n_free; /* scrypts that others did not wait for */
 
 /* Once. */
@@ -75,6 +80,12 @@ enum inro_err __wrap_objects_of_hit(struct token *of, const struct store_hit *hi
 {
 	run(&at_object);
 	return __real_objects_of_hit(of, hit, ret);
+}
+
+enum inro_err __wrap_party_target(struct token *of, CK_OBJECT_HANDLE handle, struct object **ret)
+{
+	run(&at_target);
+	return __real_party_target(of, handle, ret);
 }
 
 /* ---- a token with a user and a session, its lock held ---- */
@@ -354,6 +365,67 @@ static void reading_all_while_another_removes(void **state)
 	end();
 }
 
+/* ---- a login that is over as a key is wrapped ---- */
+
+static CK_OBJECT_HANDLE aes_key(struct session *s, CK_ATTRIBUTE_TYPE use)
+{
+	CK_BBOOL yes = CK_TRUE, wraps = use == CKA_WRAP, wrapped = !wraps;
+	CK_ULONG n = 32;
+	CK_ATTRIBUTE a[] = { { CKA_VALUE_LEN, &n, sizeof n },
+			     { CKA_TOKEN, &yes, sizeof yes },
+			     { CKA_PRIVATE, &wraps, sizeof wraps },
+			     { CKA_EXTRACTABLE, &wrapped, sizeof wrapped },
+			     { use, &yes, sizeof yes } };
+	CK_OBJECT_HANDLE made = 0;
+
+	OK(objects_generate(s, &(CK_MECHANISM) { .mechanism = CKM_AES_KEY_GEN }, (struct template) { a, ARRAY_LEN(a) },
+			    &made));
+	return made;
+}
+
+static void another_removes_ann(void)
+{
+	AUTO(free_chars) char *path = NULL;
+	SCOPED(token_row) row = { 0 };
+	struct store *s;
+
+	OK(home_path(lib->home, t->slot, &path));
+	OK(store_open(path, true, &s));
+	OK(store_token(s, &row));
+	OK(store_user_delete(s, ann.name));
+	store_close(s);
+	t->looked_at = 0; /* it is time to look again */
+}
+
+/* The wrapping key goes with the login; the other one is anybody's to see. */
+static void who_wraps_is_removed(void **state)
+{
+	const CK_MECHANISM kwp = { .mechanism = CKM_AES_KEY_WRAP_KWP };
+	struct wrap_request what = { .mech = &kwp };
+	struct session *s;
+	uint8_t room[64];
+	CK_ULONG n = sizeof room;
+
+	(void)state;
+	begin();
+	so_logs_in();
+	OK(token_user_add(t, &ann, USER, false));
+	OK(token_logout(t));
+	OK(token_login(t, &ann, USER));
+	token_unlock(t);
+	OK(session_enter(&lib->sessions, session, &s));
+	what.by = aes_key(s, CKA_WRAP);
+	what.key = aes_key(s, CKA_ENCRYPT);
+	OK(wrap_key(s, &what, room, &n));
+	at_target = another_removes_ann;
+	n = sizeof room;
+	GIVES(INRO_E_LOGIN, wrap_key(s, &what, room, &n));
+	assert_null(at_target);
+	session_leave(s);
+	token_lock(t);
+	end();
+}
+
 static int start(void **state)
 {
 	(void)state;
@@ -381,6 +453,7 @@ int main(void)
 		cmocka_unit_test(nobody_proves_a_pin_that_is_changed_in_place),
 		cmocka_unit_test(reading_all_beside_a_login),
 		cmocka_unit_test(reading_all_while_another_removes),
+		cmocka_unit_test(who_wraps_is_removed),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);
