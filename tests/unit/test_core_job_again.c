@@ -18,6 +18,8 @@
 
 #define OK(x)	    assert_int_equal(x, INRO_OK)
 #define FAILS(e, x) assert_int_equal(x, e)
+#define LOT	    25		  /* as keys in a token are renewed */
+#define THREE	    (2 * LOT + 3) /* of them */
 
 static char db[32];
 
@@ -282,6 +284,32 @@ static void test_ids_of_jobs(void **state)
 	}
 }
 
+/* A folder that fails for a lot stops the job before the next is recorded: who goes on finds it all. */
+static void test_lots(void **state)
+{
+	struct core *c = *state;
+	const char *out = out_dir();
+	const struct job_arg args[] = { { "where", "device.id^=t" }, { "out-dir", out } };
+	const struct job_order o = { "renew", args, ARRAY_LEN(args) };
+	const struct job_watch watch = { .ends = take_away, .arg = (void *)(uintptr_t)out };
+	SCOPED(job) made = { 0 };
+	SCOPED(job) j = { 0 };
+	SCOPED(job) done = { 0 };
+
+	for (int i = 2; i < THREE; i++)
+		provision(c, i);
+	OK(job_start(c, &o, &made));
+	assert_int_not_equal(job_run(c, made.id, &watch, &j), INRO_OK);
+	assert_int_equal(j.state, JOB_FAILED);
+	assert_int_equal(j.done, LOT);
+	out_dir();
+	OK(job_run(c, made.id, NULL, &done));
+	assert_int_equal(done.state, JOB_DONE);
+	assert_int_equal(done.done, THREE);
+	for (int i = 0; i < THREE; i++)
+		assert_true(handed_out(i));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -290,6 +318,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_ids_of_jobs, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_hands_out_what_is_held, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_id_from_before, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_lots, setup, teardown),
 	};
 
 	office_tokens();
