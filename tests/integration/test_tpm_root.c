@@ -428,6 +428,26 @@ static void test_ek_chain(void **state)
 	assert_int_equal(n, 3);
 }
 
+/* An index of somebody else's at the number of one of the chain: the empty auth is not tried on what
+ * counts for the TPM's dictionary. */
+static void test_ek_chain_of_others(void **state)
+{
+	struct place *p = *state;
+	SCOPED(buf) all = { 0 };
+	struct ek ek;
+	struct tpm *t;
+
+	manufacture(p);
+	shell(p, "tpm2_nvdefine -Q -C o -s 8 -p theirs -a 'authread|ownerwrite' 0x1c00100 &&"
+		 " echo 1234567 | tpm2_nvwrite -Q -C o -i - 0x1c00100");
+	t = open_tpm(p);
+	OK(root_ek(t, &ek));
+	assert_int_equal(root_ek_certificates(t, &ek, &all), INRO_E_ACCESS);
+	root_ek_end(t, &ek);
+	close_tpm(p);
+	shell(p, "tpm2_getcap properties-variable | grep -q 'LOCKOUT_COUNTER: 0x0$'");
+}
+
 static void test_ek_without_certificate(void **state)
 {
 	struct place *p = *state;
@@ -539,6 +559,7 @@ int main(void)
 		TEST(test_residents_beside_a_primary),
 		TEST(test_ek_of_a_maker),
 		TEST(test_ek_chain),
+		TEST(test_ek_chain_of_others),
 		TEST(test_ek_without_certificate),
 		TEST(test_ek_as_parent),
 		TEST(test_policy_a),

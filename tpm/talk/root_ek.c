@@ -243,7 +243,16 @@ void root_ek_end(struct tpm *t, struct ek *ek)
 
 /* ---- certificates ---- */
 
-/* By its own auth, which is empty, or by the owner's. */
+/* By its own auth, which is empty in an index of the maker's, if a wrong one there does not count
+ * against the whole TPM; somebody else's index may have the number. */
+static bool reads_by_itself(const TPMS_NV_PUBLIC *pub)
+{
+	const TPMA_NV both = TPMA_NV_AUTHREAD | TPMA_NV_NO_DA;
+
+	return (pub->attributes & both) == both;
+}
+
+/* Else by the owner's. */
 static enum inro_err read_index(struct tpm *t, uint32_t index, struct buf *ret)
 {
 	TPMS_NV_PUBLIC pub;
@@ -256,7 +265,7 @@ static enum inro_err read_index(struct tpm *t, uint32_t index, struct buf *ret)
 		return !e || is_missing(e) ? INRO_E_NOT_FOUND : e;
 	ref.name = BYTES(name.name, name.size);
 	who = ref;
-	if (!(pub.attributes & TPMA_NV_AUTHREAD)) {
+	if (!reads_by_itself(&pub)) {
 		who = (struct tpm_ref) { .handle = TPM2_RH_OWNER };
 		by.value = secret_bytes(&t->owner_auth);
 	}
