@@ -23,6 +23,7 @@ inro_library(inro_testparams SOURCES lib/params.c LINKS inro_base PkgConfig::cmo
 inro_test(unit/test_tpm_crypt.c LINKS inro_testparams inro_tpm_wire)
 inro_test(unit/test_tpm_crypt_key.c LINKS inro_testparams inro_tpm_wire)
 inro_test(unit/test_tpm_rc.c LINKS inro_tpm_wire)
+inro_fuzz(fuzz/fuzz_tpm_held.c CORPUS fuzz/corpus/tpm_held LINKS inro_tpm_link)
 inro_fuzz(fuzz/fuzz_tpm_wire.c CORPUS fuzz/corpus/tpm_wire LINKS inro_tpm_wire)
 inro_test(unit/test_tpm_policy.c LINKS inro_swtpm inro_tpm_wire)
 # tpm/move
