@@ -28,7 +28,7 @@ struct whole;
 struct whole_type {
 	const char *name;
 	/* The settings as the mechanism's parameter. */
-	void (*parameter)(struct whole *w, CK_MECHANISM *mech);
+	enum inro_err (*parameter)(struct whole *w, CK_MECHANISM *mech);
 	CK_MECHANISM_TYPE mech;
 	const OSSL_PARAM *settable;
 };
@@ -41,7 +41,7 @@ struct whole {
 	EVP_PKEY_CTX *by_digest; /* the model where the input is a digest */
 	EVP_PKEY_CTX *settings;	 /* of whichever there is */
 	bool has_digest;	 /* the input is the message's digest (Ed25519ph, Ed448ph) */
-	bool prehash, has_context, deterministic;
+	bool prehash, has_context, deterministic; /* the first two: by the instance of EdDSA */
 	uint8_t context[CONTEXT_MAX];
 	size_t context_n;
 	union {
@@ -50,28 +50,33 @@ struct whole {
 	} param;
 };
 
-static void eddsa_parameter(struct whole *w, CK_MECHANISM *mech)
+static enum inro_err eddsa_parameter(struct whole *w, CK_MECHANISM *mech)
 {
-	bool plain = w->key->type == &key_types[KEY_TYPE_ed25519];
+	bool plain = w->key->type == &key_types[KEY_TYPE_ed25519] && !w->prehash && !w->has_context;
 
+	/* With a context it would be another signature (RFC 8032, 5.1). */
+	if (plain && w->context_n)
+		return err_set(INRO_E_ARG, "Ed25519 has no context: set the instance Ed25519ctx or Ed25519ph");
 	/* Plain Ed25519 has none; Ed448 always has one (PKCS#11 3.2, 6.3.16). */
-	if (plain && !w->prehash && !w->has_context)
-		return;
+	if (plain)
+		return INRO_OK;
 	w->param.eddsa =
 		(CK_EDDSA_PARAMS) { w->prehash ? CK_TRUE : CK_FALSE, w->context_n, w->context };
 	mech->pParameter = &w->param.eddsa;
 	mech->ulParameterLen = sizeof w->param.eddsa;
+	return INRO_OK;
 }
 
-static void context_parameter(struct whole *w, CK_MECHANISM *mech)
+static enum inro_err context_parameter(struct whole *w, CK_MECHANISM *mech)
 {
 	CK_HEDGE_TYPE hedge = w->deterministic ? CKH_DETERMINISTIC_REQUIRED : CKH_HEDGE_PREFERRED;
 
-	if (!w->has_context && !w->deterministic)
-		return;
+	if (!w->context_n && !w->deterministic)
+		return INRO_OK;
 	w->param.context = (CK_SIGN_ADDITIONAL_CONTEXT) { hedge, w->context, w->context_n };
 	mech->pParameter = &w->param.context;
 	mech->ulParameterLen = sizeof w->param.context;
+	return INRO_OK;
 }
 
 static const OSSL_PARAM eddsa_settable[] = {
@@ -186,7 +191,7 @@ static enum inro_err set_instance(struct whole *w, const OSSL_PARAM *p)
 		    w->key->type != &key_types[instances[i].kind])
 			continue;
 		w->prehash = instances[i].prehash;
-		w->has_context = w->has_context || instances[i].context;
+		w->has_context = instances[i].context;
 		return INRO_OK;
 	}
 	return err_set(INRO_E_UNSUPPORTED, "%s keys have no instance '%s'", w->key->type->name,
@@ -204,7 +209,6 @@ static enum inro_err set_context(struct whole *w, const OSSL_PARAM *p)
 	if (n)
 		memcpy(w->context, context, n);
 	w->context_n = n;
-	w->has_context = n > 0;
 	return INRO_OK;
 }
 
@@ -460,6 +464,7 @@ static int verify_init(void *vwhole, void *vkey, const OSSL_PARAM params[])
 static enum inro_err sign_by(struct whole *w, struct bytes message, unsigned char *out, size_t *n)
 {
 	CK_MECHANISM mech = { .mechanism = w->type->mech };
+	enum inro_err e;
 
 	if (w->model)
 		return EVP_DigestSign(w->model, out, n, message.p, message.n) == 1
@@ -472,8 +477,8 @@ static enum inro_err sign_by(struct whole *w, struct bytes message, unsigned cha
 	if (w->has_digest)
 		return err_set(INRO_E_UNSUPPORTED, "a token signs messages by %s, and no digests of them",
 			       w->type->name);
-	w->type->parameter(w, &mech);
-	return object_sign(w->key->object, &mech, message, out, n);
+	e = w->type->parameter(w, &mech);
+	return e ? e : object_sign(w->key->object, &mech, message, out, n);
 }
 
 static int sign(void *vwhole, unsigned char *out, size_t *n, size_t room,

@@ -450,13 +450,14 @@ static void eddsa_instances(void **state)
 {
 	static const struct setting rows[] = {
 		{ "ED25519", "instance", "Ed25519", 0, true },
+		{ "ED25519", "context-string", "what for", 0, false }, /* that is another instance */
 		{ "ED448", "instance", "Ed448", 0, true },
 		{ "ED448", "context-string", "what for", 0, true },
 	};
 	const struct kind *k = kind_of("ED25519");
-	char ph[] = "Ed25519ph";
-	OSSL_PARAM params[2] = { OSSL_PARAM_construct_utf8_string("instance", ph, 0),
-				 OSSL_PARAM_construct_end() };
+	char ph[] = "Ed25519ph", with[] = "Ed25519ctx", what_for[] = "what for";
+	OSSL_PARAM params[3] = { OSSL_PARAM_construct_utf8_string("instance", ph, 0),
+				 OSSL_PARAM_construct_end(), OSSL_PARAM_construct_end() };
 	size_t n;
 
 	(void)state;
@@ -469,6 +470,13 @@ static void eddsa_instances(void **state)
 	assert_int_equal(n, 64);
 	assert_true(verifies(k->public, n, params));
 	assert_false(verifies(k->public, n, NULL));
+	params[0] = OSSL_PARAM_construct_utf8_string("instance", with, 0);
+	params[1] = OSSL_PARAM_construct_octet_string("context-string", what_for, strlen(what_for));
+	n = sign_with(k->key, params);
+	assert_int_equal(n, 64);
+	assert_true(verifies(k->public, n, params));
+	params[0] = OSSL_PARAM_construct_utf8_string("instance", ph, 0);
+	assert_false(verifies(k->public, n, params));
 	ERR_clear_error();
 }
 
