@@ -219,6 +219,8 @@ static enum inro_err decrypt_by_token(struct model *m, struct bytes in, uint8_t 
 			       "token keys decrypt with PKCS#1 v1.5, OAEP or no padding");
 	if (out && room < least)
 		return err_set(INRO_E_TOO_SMALL, "a decryption needs room for %zu bytes", least);
+	if (out && in.n == 0) /* libcrypto took it for the number zero until 3.5.9 */
+		return err_set(INRO_E_CIPHERTEXT, "an empty ciphertext is none of the key's");
 	j.n = room;
 	j.in = whole_number(in, j.size, &number);
 	e = buf_err(&number);

@@ -12,7 +12,7 @@
 #include "provider/prov.h"
 
 #define WORDS	     4 /* of a SHA-256 */
-#define WAIT_SECONDS 10
+#define WAIT_SECONDS 60
 
 /* A page that forked children share.  An entry that is being written is like no other. */
 struct refused {

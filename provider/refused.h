@@ -40,7 +40,7 @@ bool refused_has(struct prov *p, const struct refusal *of);
 void refused_add(struct prov *p, const struct refusal *of);
 
 /* One at a time, of all threads and processes; to be given back by the thread that took it, with what
- * came back.  false: there are none, or somebody has it for ten seconds by now; it goes on without. */
+ * came back.  false: there are none, or somebody has it for a minute by now; it goes on without. */
 bool refused_turn(struct prov *p, const struct refusal *of);
 void refused_turn_over(struct prov *p, bool turn);
 

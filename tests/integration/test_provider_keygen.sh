@@ -159,9 +159,14 @@ unwritten() {
 	ossl genpkey -algorithm EC -pkeyopt group:P-256 -pkeyopt 'pkcs11_uri:pkcs11:token=line1;object=unopened' \
 		-out no/such/folder/lost.pem 2>/dev/null || true
 	[[ $(openssl version) != 'OpenSSL 3.0.'* || $before == "$(objects)" ]] || fail "a key without a file: $(cat "$T/objects")"
-	must_fail 'the reference to pkcs11:.*object=lost.*: the file can.t be written: No space left' \
-		ossl genpkey -algorithm EC -pkeyopt group:P-256 -pkeyopt 'pkcs11_uri:pkcs11:token=line1;object=lost' \
-		-out /dev/full
+	# Of 3.5.9 genpkey writes by way of memory, and says nothing of what comes after.
+	local full=(-algorithm EC -pkeyopt group:P-256 -pkeyopt 'pkcs11_uri:pkcs11:token=line1;object=lost' -out /dev/full)
+	if [[ $(openssl version) == 'OpenSSL 3.0.'* ]]; then
+		must_fail 'the reference to pkcs11:.*object=lost.*: the file can.t be written: No space left' \
+			ossl genpkey "${full[@]}"
+	else
+		ossl genpkey "${full[@]}" || true
+	fi
 	must_fail 'No space left' ossl pkey -in "$(uri lost)" -out /dev/full
 	[[ $(objects | grep -cx lost) == 2 ]] || fail "no whole pair is left: $(cat "$T/objects")"
 	must ossl pkey -in "$(uri lost)" -out lost.pem

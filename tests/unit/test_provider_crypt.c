@@ -290,7 +290,7 @@ static void without_padding(void **state)
 /* A number of any length is what it is for the file's key, up to the modulus. */
 static void numbers_of_any_length(void **state)
 {
-	static const size_t sizes[] = { 0, 1, 2, 100, 255, 256, 257 };
+	static const size_t sizes[] = { 1, 2, 100, 255, 256, 257 };
 	unsigned char box[257], out[2][256];
 
 	(void)state;
@@ -302,6 +302,7 @@ static void numbers_of_any_length(void **state)
 		assert_int_equal(decrypt_number(rsa.token, box, sizes[i], out[1]), n);
 		assert_memory_equal(out[0], out[1], n);
 	}
+	assert_int_equal(decrypt_number(rsa.token, box, 0, out[1]), 0); /* as libcrypto does from 3.5.9 on */
 }
 
 /* No padding of PKCS#1 in it: the token gives something, the same each time, and never says so. */
