@@ -108,6 +108,9 @@ MUST_CHECK enum inro_err desk_recheck(struct core *c, struct issue_desk *d);
 MUST_CHECK enum inro_err making_record(struct core *c, struct making *j);
 /* The hash of its key, once it was read; borrowed. */
 struct bytes making_key(const struct making *j);
+/* Whether a request of the same run, `first`, is in the way of `next`, which has its key, as it will be once it is on
+ * record (key_use.h): of another device, or the profile of `next` wants a new key. */
+bool making_in_the_way(const struct making *first, const struct making *next);
 void making_clear(struct making *j);
 
 /* What was issued under the request's id is put into in->rec: for the same key, CA, profile and

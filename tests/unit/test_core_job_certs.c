@@ -409,15 +409,15 @@ static void test_rekey_one_key(void **state)
 	does(c, "rekey", args, ARRAY_LEN(args), 0, 0, 2);
 }
 
-static void give_profile(struct core *c, const char *name)
+static void give_profile(struct core *c, const char *name, const char *reuse)
 {
 	SCOPED(profile_version) v = { 0 };
 	char text[256];
 
 	snprintf(text, sizeof text,
 		 "[profile]\nname = %s\n[validity]\nperiod = 7d\n[key]\ntypes = ec-p256\n[usage]\n"
-		 "key_usage = digitalSignature\n",
-		 name);
+		 "key_usage = digitalSignature\n[renewal]\nreuse_key = %s\n",
+		 name, reuse);
 	OK(profile_give(c, bytes_of(text), "test.ini", PROFILE_NEW, &v));
 }
 
@@ -434,6 +434,34 @@ static void issue_by(struct core *c, const char *profile, const char *device)
 	EVP_PKEY_free(key);
 }
 
+/* A device's certificates find one request; who of them wants a key of its own has it only as the first. */
+static void test_one_request_for_two(void **state)
+{
+	struct core *c = *state;
+	static const struct {
+		const char *first, *second;
+		int done;
+	} rows[] = {
+		{ "own", "own", 1 },
+		{ "shared", "own", 1 },
+		{ "own", "shared", 2 },
+		{ "shared", "shared", 2 },
+	};
+
+	give_profile(c, "own", "no");
+	give_profile(c, "shared", "yes");
+	EVP_PKEY_free(requests("new", 0, ARRAY_LEN(rows)));
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		char where[] = "device.id=d0", *device = strchr(where, '=') + 1;
+		const struct job_arg args[] = { { "where", where }, { "csr-dir", folder("new") } };
+
+		device[1] += (char)i;
+		issue_by(c, rows[i].first, device);
+		issue_by(c, rows[i].second, device);
+		does(c, "rekey", args, ARRAY_LEN(args), rows[i].done, 0, 2 - rows[i].done);
+	}
+}
+
 /* More profiles in one lot than are kept ready from one lot to the next. */
 static void test_rekey_many_profiles(void **state)
 {
@@ -445,7 +473,7 @@ static void test_rekey_many_profiles(void **state)
 
 		snprintf(profile, sizeof profile, "p%d", i);
 		snprintf(device, sizeof device, "d%d", i);
-		give_profile(c, profile);
+		give_profile(c, profile, "yes");
 		if (i >= DEVICES)
 			add_device(c, device);
 		issue_by(c, profile, device);
@@ -674,6 +702,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_issue, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_rekey, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_rekey_one_key, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_one_request_for_two, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_rekey_many_profiles, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_module_of_a_record, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_renew_revoke_export, setup, teardown),

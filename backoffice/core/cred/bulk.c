@@ -244,10 +244,8 @@ static bool shares_key(struct batch *batch, const struct work *w)
 {
 	const struct work **place = place_of_key(batch, making_key(&w->j));
 	const struct work *first = *place;
-	int64_t device = w->j.device.id;
 
-	if (first && (!w->j.desk->profile.reuse_key ||
-		      (first->j.device.id && device && first->j.device.id != device)))
+	if (first && making_in_the_way(&first->j, &w->j))
 		return true;
 	if (!first || !first->j.device.id)
 		*place = w;

@@ -247,6 +247,13 @@ static enum inro_err foresee_keys(struct core *c, const struct making *const *js
 	return e;
 }
 
+bool making_in_the_way(const struct making *first, const struct making *next)
+{
+	const int64_t a = first->device.id, b = next->device.id;
+
+	return !next->desk->profile.reuse_key || (a && b && a != b);
+}
+
 enum inro_err making_foresee(struct core *c, const struct making *const *js, size_t n, bool keys)
 {
 	enum inro_err e = keys || n < 2 ? INRO_OK : foresee_devices(c, js, n);

@@ -220,8 +220,7 @@ static void read_row(void *arg, size_t item)
 static enum inro_err check_shared(const struct renewing *x, const struct row *w)
 {
 	for (const struct row *o = x->rows; o < w; o++)
-		if (o->asks && bytes_equal(making_key(&o->j), making_key(&w->j)) &&
-		    (!w->j.device.id || o->j.device.id != w->j.device.id))
+		if (o->asks && bytes_equal(making_key(&o->j), making_key(&w->j)) && making_in_the_way(&o->j, &w->j))
 			return err_set(INRO_E_POLICY, "another request of this run has the same key");
 	return INRO_OK;
 }
