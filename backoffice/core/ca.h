@@ -197,7 +197,7 @@ MUST_CHECK enum inro_err ca_rollover(struct core *c, const struct ca_rollover *r
 /* Keys before the present one, and one that waits for its certificate (rec.cert is empty). */
 struct ca_key_view {
 	struct ca_generation rec;
-	struct crl_scope lists; /* the last ones; full_number 0: none */
+	struct crl_scope lists; /* the last ones; full_number 0: none; full_at 0: its time was taken back, it is due */
 };
 struct ca_keys {
 	struct ca_key_view *items;

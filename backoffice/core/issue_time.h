@@ -20,8 +20,12 @@
 
 /* INRO_E_STATE when the clock stands behind what was issued last. */
 MUST_CHECK enum inro_err issue_now(struct core *c, int64_t *ret);
-/* In the write transaction that records what was issued at that time of issue_now(). */
+/* In the write transaction that records what was issued at that time of issue_now(); INRO_E_STATE where that was by a
+ * clock that was ahead and has been set right since. */
 MUST_CHECK enum inro_err issue_now_keep(struct core *c, int64_t at);
+/* In a write transaction, of a time that issue_now_keep() took in another one before: INRO_E_STATE where it was taken
+ * back by issue_time_accept() since. */
+MUST_CHECK enum inro_err issue_now_kept(struct core *c, int64_t at);
 
 /* Whether this is the time of something that was issued when the clock was ahead: more than a clock that issues may stand
  * behind. */

@@ -173,7 +173,7 @@ struct ca {
 	struct blob cert;
 	int64_t not_before, not_after;
 	int64_t crl_number; /* of the CRL handed out last; 0: none yet */
-	int64_t crl_at;	    /* thisUpdate of the last one of its present key; 0: none yet */
+	int64_t crl_at;	    /* thisUpdate of the last one of its present key; 0: none yet, or none that is right */
 	enum ca_kind kind;
 	int64_t generation; /* of its key, from 1 */
 	char *settings;	    /* a JSON object; NULL: as its profile says */

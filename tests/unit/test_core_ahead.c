@@ -125,6 +125,78 @@ static void test_deltas_past_it(void **state)
 	cred_clear(&i.cred);
 }
 
+/* A clock that is set right while a list is signed, and the time in the database with it. */
+static void set_right_meanwhile(void)
+{
+	char sql[128];
+
+	snprintf(sql, sizeof sql, "UPDATE setting SET value = '%lld' WHERE name = 'clock.last'", (long long)(T0 + HOUR));
+	office_trigger(office_db, "back", "AFTER UPDATE OF crl_number ON ca", sql);
+}
+
+static void test_list_of_a_time_that_is_gone(void **state)
+{
+	struct core *c = *state;
+	const struct crl_wish w = { .ca = "issuing" };
+	struct office_issued i = { 0 };
+	struct crl_info info;
+
+	office_issue(c, &i);
+	clock_set_test(AHEAD);
+	set_right_meanwhile();
+	FAILS(INRO_E_STATE, crl_publish(c, &w, &info));
+	office_trigger_drop(office_db, "back");
+	clock_set_test(T0 + HOUR);
+	assert_non_null(strstr(err_detail(INRO_E_STATE), "try again"));
+	assert_int_equal(office_ask(office_db, "SELECT count(*) FROM crl_scope"), 0);
+	assert_int_equal(office_ask(office_db, "SELECT count(*) FROM crl_piece"), 0);
+	assert_int_equal(office_ask(office_db, "SELECT count(*) FROM ca WHERE crl_at > 0"), 0);
+	OK(crl_publish(c, &w, &info));
+	assert_in_range(info.this_update, T0 + HOUR, T0 + HOUR + 60);
+	cred_clear(&i.cred);
+}
+
+/* Decided about by a clock that was set right since: recorded, that would be the time of all that follows again. */
+static void test_issued_at_a_time_that_is_gone(void **state)
+{
+	struct core *c = *state;
+	int64_t at = 0;
+
+	clock_set_test(AHEAD);
+	OK(issue_now(c, &at));
+	set_right(c);
+	FAILS(INRO_E_STATE, issue_now_keep(c, at));
+	OK(issue_now(c, &at));
+	assert_in_range(at, T0 + HOUR, T0 + HOUR + 60);
+}
+
+/* Until there is another list it is not known when the last one was made. */
+static void test_keys_show_no_time(void **state)
+{
+	struct core *c = *state;
+	const struct ca_rollover r = { .name = "root", .token = "ca", .label = "ahead-2" };
+	const struct crl_wish was = { .ca = "root", .generation = 1 }, is = { .ca = "root" };
+	SCOPED(ca_view) v = { 0 };
+	SCOPED(ca_view) now = { 0 };
+	SCOPED(crl) list = { 0 };
+	SCOPED(crl) second = { 0 };
+	SCOPED(ca_keys) keys = { 0 };
+	struct crl_info info;
+
+	OK(ca_rollover(c, &r, &v));
+	clock_set_test(T0 + 2 * HOUR);
+	OK(ca_crl_list(c, &was, &list, &info));
+	OK(ca_crl_list(c, &is, &second, &info));
+	set_right(c);
+	OK(ca_keys(c, "root", &keys));
+	assert_int_equal(keys.n, 1);
+	assert_int_not_equal(keys.items[0].lists.full_number, 0);
+	assert_int_equal(keys.items[0].lists.full_at, 0);
+	assert_int_equal(keys.items[0].lists.full_next, 0);
+	OK(ca_get(c, "root", &now));
+	assert_int_equal(now.rec.crl_at, 0);
+}
+
 /* Another server's clock was ahead by so little that it may issue: the list is from a second that is to come for who
  * revokes behind it. */
 static void test_two_clocks(void **state)
@@ -356,7 +428,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_entries_stay),	   T(test_deltas_have_all),
-		T(test_deltas_past_it),
+		T(test_deltas_past_it),	   T(test_list_of_a_time_that_is_gone),
+		T(test_issued_at_a_time_that_is_gone),
+		T(test_keys_show_no_time),
 		T(test_two_clocks),	   T(test_signers_and_lists),
 		T(test_the_signer_before), T(test_leases),
 		T(test_the_audit_is_signed), T(test_nobody_is_locked_for_good),

@@ -11,6 +11,7 @@
 #include "backoffice/core/authority.h"
 #include "backoffice/core/ca_policy.h"
 #include "backoffice/core/internal.h"
+#include "backoffice/core/issue_time.h"
 #include "backoffice/core/move.h"
 #include "base/clock.h"
 
@@ -248,6 +249,8 @@ static enum inro_err add_lists(struct core *c, struct ca_key_view *v)
 	const struct store_query q = { STORE_WHERE(conds), .order = "full_at", .limit = 1 };
 	enum inro_err e = store_find(c->store, &q, &v->lists);
 
+	if (e == INRO_OK && v->lists.full_at == ISSUE_TIME_EVER)
+		v->lists.full_at = v->lists.full_next = 0;
 	return e == INRO_E_NOT_FOUND ? INRO_OK : e;
 }
 

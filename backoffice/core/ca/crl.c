@@ -4,7 +4,7 @@
  * 1. The number is committed before the entries are read: two lists never share one, a crash only
  *    leaves a gap, and whatever was revoked before a list's date is on it.
  * 2. That there is a new list, and since when, is recorded after it was signed and before it
- * leaves.
+ * leaves.  One whose time was taken back meanwhile is not recorded and does not leave.
  * 3. Entries are read in one steady view, while others may write.
  * 4. A delta has what came, changed or went since the date of the complete list that it names.
  */
@@ -330,8 +330,10 @@ static enum inro_err record_work(struct core *c, void *arg)
 {
 	struct listing *l = arg;
 	SCOPED(ca) ca = { 0 };
-	enum inro_err e = ca_load(c, l->in->ca, &ca);
+	enum inro_err e = issue_now_kept(c, l->parts[0].info.this_update);
 
+	if (e == INRO_OK)
+		e = ca_load(c, l->in->ca, &ca);
 	if (e != INRO_OK)
 		return e;
 	if (ca.generation == l->ca.generation &&

@@ -53,6 +53,18 @@ enum inro_err issue_now(struct core *c, int64_t *ret)
 	return INRO_OK;
 }
 
+static enum inro_err is_taken_back(int64_t at)
+{
+	char began[32], clock[32];
+
+	clock_format(at, began, sizeof began);
+	clock_format(clock_now(), clock, sizeof clock);
+	return err_set(INRO_E_STATE,
+		       "this began at %s by a clock that was set right meanwhile, to %s: nothing was "
+		       "issued; try again",
+		       began, clock);
+}
+
 enum inro_err issue_now_keep(struct core *c, int64_t at)
 {
 	int64_t last = 0;
@@ -62,7 +74,17 @@ enum inro_err issue_now_keep(struct core *c, int64_t at)
 		return e;
 	if (last - at > ISSUE_TIME_OPEN)
 		return is_behind(at, last);
+	if (at > last && issue_time_is_ahead(at))
+		return is_taken_back(at);
 	return at > last ? write_last(c, at) : INRO_OK;
+}
+
+enum inro_err issue_now_kept(struct core *c, int64_t at)
+{
+	int64_t last = 0;
+	enum inro_err e = last_time(c, &last);
+
+	return e == INRO_OK && last < at ? is_taken_back(at) : e;
 }
 
 bool issue_time_is_ahead(int64_t at)
@@ -91,7 +113,7 @@ struct accepting {
 };
 
 /* By time it can't be told any more what a complete list from then has had: all is repeated until there is another. */
-static enum inro_err forget_lists_ahead(struct core *c, int64_t now)
+static enum inro_err forget_scopes_ahead(struct core *c, int64_t now)
 {
 	const struct store_cond ahead = { .field = "full_at", .op = STORE_GT, .number = now };
 	const struct store_query q = { .conds = &ahead, .n = 1 };
@@ -107,6 +129,36 @@ static enum inro_err forget_lists_ahead(struct core *c, int64_t now)
 	}
 	list_free(&crl_scope_type, rows, n);
 	return e;
+}
+
+/* Another's lists bear their own CA's time. */
+static enum inro_err forget_cas_ahead(struct core *c, int64_t now)
+{
+	const struct store_cond ahead[] = {
+		{ .field = "kind", .number = CA_LOCAL },
+		{ .field = "crl_at", .op = STORE_GT, .number = now },
+	};
+	const struct store_query q = { STORE_WHERE(ahead) };
+	void *rows = NULL;
+	size_t n = 0;
+	enum inro_err e = core_all(c, &ca_type, &q, &rows, &n); /* of all tenants */
+
+	for (size_t i = 0; e == INRO_OK && i < n; i++) {
+		struct ca *ca = (struct ca *)rows + i;
+
+		ca->crl_at = 0;
+		ca->updated_ms = clock_now_ms();
+		e = store_update(c->store, ca);
+	}
+	list_free(&ca_type, rows, n);
+	return e;
+}
+
+static enum inro_err forget_lists_ahead(struct core *c, int64_t now)
+{
+	enum inro_err e = forget_scopes_ahead(c, now);
+
+	return e == INRO_OK ? forget_cas_ahead(c, now) : e;
 }
 
 static enum inro_err accept_work(struct core *c, void *arg)
