@@ -98,12 +98,9 @@ static enum inro_err psk_show_run(const struct call *c, json_t **ret)
 		e = psk_show(core, call_arg(c, 0), &p.rec);
 	if (!e)
 		e = give_psk(c, &p, &doc);
-	if (e)
-		return e;
-	json_object_set_new(doc, "wrong_tries", json_integer((json_int_t)p.rec.fails));
-	json_object_set_new(doc, "locked_until", json_of_time(p.rec.locked_until));
-	*ret = doc;
-	return INRO_OK;
+	if (!e)
+		e = json_add_psk_tries(core, call_arg(c, 0), &p.rec, doc);
+	return json_give_or_drop(e, doc, ret);
 }
 
 static enum inro_err psk_verify_run(const struct call *c, json_t **ret)

@@ -29,7 +29,7 @@ static enum inro_err user_add_run(const struct call *c, json_t **ret)
 	in.password = secret_bytes(&password);
 	if (!e)
 		e = account_add(core, &in, &a);
-	return e ? e : json_give(json_of_account(&a), ret);
+	return e ? e : json_of_account(core, &a, ret);
 }
 
 static enum inro_err user_page(struct core *core, const struct call *c, const struct page *page,
@@ -37,8 +37,11 @@ static enum inro_err user_page(struct core *core, const struct call *c, const st
 {
 	SCOPED(account_list) l = { 0 };
 	enum inro_err e = account_find(core, call_has(c, "all"), page, &l);
-	for (size_t i = 0; !e && i < l.n; i++)
-		json_array_append_new(list, json_of_account(&l.items[i]));
+	for (size_t i = 0; !e && i < l.n; i++) {
+		json_t *doc = NULL;
+		e = json_of_account(core, &l.items[i], &doc);
+		json_array_append_new(list, doc);
+	}
 	*ret_next = l.next;
 	return e;
 }
@@ -58,7 +61,7 @@ static enum inro_err with_account(const struct call *c, user_work *work, json_t 
 	enum inro_err e = office_open(c, &core);
 	if (!e)
 		e = work(core, c, &a);
-	return e ? e : json_give(json_of_account(&a), ret);
+	return e ? e : json_of_account(core, &a, ret);
 }
 
 static enum inro_err show_work(struct core *core, const struct call *c, struct account *ret)

@@ -52,6 +52,8 @@ MUST_CHECK enum inro_err account_set_password(struct core *c, const char *name,
 MUST_CHECK enum inro_err account_release(struct core *c, const char *name, struct account *ret);
 
 MUST_CHECK enum inro_err account_get(struct core *c, const char *name, struct account *ret);
+/* Until when wrong tries keep it out; 0: they do not, whatever is recorded of them. */
+MUST_CHECK enum inro_err account_locked_until(struct core *c, const struct account *a, int64_t *ret);
 MUST_CHECK enum inro_err account_find(struct core *c, bool with_deleted, const struct page *page,
 				      struct account_list *ret);
 

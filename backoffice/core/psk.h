@@ -50,6 +50,9 @@ MUST_CHECK enum inro_err psk_get(struct core *c, const char *device, struct psk_
 bool psk_is_hashed(const struct psk_new *p);
 /* The record alone. */
 MUST_CHECK enum inro_err psk_show(struct core *c, const char *device, struct credential *ret);
+/* Until when wrong tries lock that record; 0: they do not, whatever is recorded of them. */
+MUST_CHECK enum inro_err psk_locked_until(struct core *c, const char *device, const struct credential *rec,
+					  int64_t *ret);
 /* INRO_E_PIN_WRONG, INRO_E_PIN_LOCKED, INRO_E_STATE (the device is disabled or deleted). */
 MUST_CHECK enum inro_err psk_verify(struct core *c, const char *device, struct bytes value);
 /* Returns e, after as much work as there is with a wrong value, by the policy for devices in no group of the tenant at

@@ -167,15 +167,14 @@ static enum inro_err get_psk(struct rest *r, json_t **ret)
 static enum inro_err show_psk(struct rest *r, json_t **ret)
 {
 	SCOPED(psk_new) p = { 0 };
+	json_t *doc = NULL;
 	enum inro_err e = psk_show(r->core, r->args[0], &p.rec);
 
 	if (e == INRO_OK)
-		e = give_psk(r, &p, ret);
-	if (e != INRO_OK)
-		return e;
-	json_object_set_new(*ret, "wrong_tries", json_integer((json_int_t)p.rec.fails));
-	json_object_set_new(*ret, "locked_until", json_of_time(p.rec.locked_until));
-	return INRO_OK;
+		e = give_psk(r, &p, &doc);
+	if (e == INRO_OK)
+		e = json_add_psk_tries(r->core, r->args[0], &p.rec, doc);
+	return json_give_or_drop(e, doc, ret);
 }
 
 /* A wrong one is an answer, not an error of who asks. */

@@ -129,6 +129,18 @@ json_t *json_of_psk(const struct psk_new *p)
 	return doc;
 }
 
+enum inro_err json_add_psk_tries(struct core *core, const char *device, const struct credential *rec, json_t *doc)
+{
+	int64_t until = 0;
+	enum inro_err e = psk_locked_until(core, device, rec, &until);
+
+	if (e)
+		return e;
+	json_object_set_new(doc, "wrong_tries", json_integer((json_int_t)rec->fails));
+	json_object_set_new(doc, "locked_until", json_of_time(until));
+	return INRO_OK;
+}
+
 json_t *json_of_symkey(const struct symkey *k)
 {
 	const struct credential *r = &k->rec;

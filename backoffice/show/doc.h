@@ -46,6 +46,10 @@ json_t *json_of_moved(const struct cred *c);
 /* What a pre-shared key's record says, and the key itself as "psk" where it was to be told. */
 struct psk_new;
 json_t *json_of_psk(const struct psk_new *p);
+/* The wrong tries that its record counts, and until when they lock it. */
+struct credential;
+MUST_CHECK enum inro_err json_add_psk_tries(struct core *core, const char *device, const struct credential *rec,
+					    json_t *doc);
 struct symkey;
 json_t *json_of_symkey(const struct symkey *k);
 
@@ -98,7 +102,7 @@ MUST_CHECK enum inro_err json_count_groups(struct core *core, const struct page 
 MUST_CHECK enum inro_err json_of_errand(struct core *core, const struct errand *e, json_t **ret);
 json_t *json_of_job(const struct job *j);
 json_t *json_of_proposal(const struct proposal *p);
-json_t *json_of_account(const struct account *a);
+MUST_CHECK enum inro_err json_of_account(struct core *core, const struct account *a, json_t **ret);
 /* What is recorded of it, never what was given out. */
 MUST_CHECK enum inro_err json_of_pass(struct core *core, const struct pass *p, json_t **ret);
 json_t *json_of_tenant(const struct tenant *t);

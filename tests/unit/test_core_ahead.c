@@ -349,6 +349,22 @@ static void test_the_audit_is_signed(void **state)
 
 /* ---- people and devices ---- */
 
+/* What is shown is what holds. */
+static void locked_until(struct core *c, int64_t from, bool locked)
+{
+	SCOPED(account) bob = { 0 };
+	SCOPED(credential) key = { 0 };
+	int64_t account = -1, psk = -1;
+
+	OK(account_get(c, "bob", &bob));
+	OK(account_locked_until(c, &bob, &account));
+	OK(psk_show(c, "dev", &key));
+	OK(psk_locked_until(c, "dev", &key, &psk));
+	assert_true(bob.locked_until > T0 && key.locked_until > T0);
+	assert_in_range(account, from, locked ? from + HOUR : from);
+	assert_in_range(psk, from, locked ? from + HOUR : from);
+}
+
 static void test_nobody_is_locked_for_good(void **state)
 {
 	struct core *c = *state;
@@ -371,7 +387,9 @@ static void test_nobody_is_locked_for_good(void **state)
 	FAILS(INRO_E_PIN_LOCKED, psk_verify(c, "dev", secret_bytes(&psk.value)));
 	for (int i = 0; i < 6; i++)
 		FAILS(INRO_E_LOGIN, who_by_account(other, "bob", bytes_of("wrong"), &who));
+	locked_until(c, AHEAD, true);
 	clock_set_test(T0 + HOUR);
+	locked_until(c, 0, false);
 	OK(psk_verify(c, "dev", secret_bytes(&psk.value)));
 	OK(who_by_account(other, "bob", bytes_of(PASSWORD), &who));
 	core_close(other);

@@ -162,6 +162,21 @@ static int64_t settles_in(const struct account *who, int64_t lock_seconds)
 	return age >= 0 && age * 1000 < SETTLE_MS ? SETTLE_STEP : 0;
 }
 
+static bool is_locked(const struct account *who, int64_t now, int64_t lock_seconds)
+{
+	return clock_holds(now, who->locked_until, lock_seconds + ISSUE_TIME_OTHERS);
+}
+
+enum inro_err account_locked_until(struct core *c, const struct account *a, int64_t *ret)
+{
+	int64_t now = clock_now(), lock = 0;
+	enum inro_err e = a->locked_until > now ? setting_number(c, "password.lock", &lock) : INRO_OK;
+
+	if (e == INRO_OK)
+		*ret = is_locked(a, now, lock) ? a->locked_until : 0;
+	return e;
+}
+
 static enum inro_err count_try(struct core *c, void *arg)
 {
 	struct login *l = arg;
@@ -175,7 +190,7 @@ static enum inro_err count_try(struct core *c, void *arg)
 		e = setting_number(c, "password.lock", &lock);
 	if (e != INRO_OK || !l->who.id)
 		return e;
-	if (clock_holds(now, l->who.locked_until, lock + ISSUE_TIME_OTHERS)) {
+	if (is_locked(&l->who, now, lock)) {
 		l->wait_ms = settles_in(&l->who, lock);
 		account_clear(&l->who);
 		return INRO_OK;

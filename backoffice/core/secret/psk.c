@@ -329,6 +329,27 @@ static enum inro_err locked(const struct attempt *a, int64_t now)
 		       a->device, (long long)(a->now.locked_until - now), (long long)a->now.fails);
 }
 
+static bool is_locked(const struct credential *rec, const struct policy *p, int64_t now)
+{
+	return clock_holds(now, rec->locked_until, p->psk.lock_seconds + ISSUE_TIME_OTHERS);
+}
+
+enum inro_err psk_locked_until(struct core *c, const char *device, const struct credential *rec, int64_t *ret)
+{
+	SCOPED(device) d = { 0 };
+	SCOPED(policy) p = { 0 };
+	int64_t now = clock_now();
+	enum inro_err e = INRO_OK;
+
+	if (rec->locked_until > now)
+		e = device_load(c, device, &d);
+	if (d.id)
+		e = policy_of_device(c, &d, &p);
+	if (e == INRO_OK)
+		*ret = is_locked(rec, &p, now) ? rec->locked_until : 0;
+	return e;
+}
+
 static enum inro_err load_attempt(struct core *c, struct attempt *a)
 {
 	SCOPED(device) d = { 0 };
@@ -358,7 +379,7 @@ static enum inro_err count_work(struct core *c, void *arg)
 	enum inro_err e = load_attempt(c, a);
 
 	a->settles = false;
-	if (e == INRO_OK && clock_holds(now, a->now.locked_until, a->policy.psk.lock_seconds + ISSUE_TIME_OTHERS)) {
+	if (e == INRO_OK && is_locked(&a->now, &a->policy, now)) {
 		int64_t age = now - (a->now.locked_until - a->policy.psk.lock_seconds);
 
 		a->settles = age >= 0 && age < SETTLE_SECONDS;
