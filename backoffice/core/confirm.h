@@ -11,13 +11,16 @@
 
 #include "backoffice/core/cred.h"
 
-#define CONFIRM_APPROVED (INT64_C(7) * 86400)
+#define CONFIRM_APPROVED (INT64_C(7) * 86400) /* no certificate has longer */
 
 /* Of the tenant, for this device.  INRO_E_NOT_FOUND. */
 MUST_CHECK enum inro_err confirm_find(struct core *c, const char *transaction, int64_t device,
 				      struct cred *ret);
 /* He says that he has it; again is fine. */
 MUST_CHECK enum inro_err confirm_done(struct core *c, const struct cred *cred);
+/* In the write transaction that says that the clock was ahead until now (issue_time.h): nobody has longer than anybody is
+ * given from now on, in any tenant. */
+MUST_CHECK enum inro_err confirm_shorten(struct core *c, int64_t now);
 /* A duty (duty.h), for one tenant: revokes (cessationOfOperation) what was not confirmed in time. */
 MUST_CHECK enum inro_err confirm_sweep(struct core *c);
 

@@ -13,6 +13,7 @@
 #include "backoffice/core/enrol.h"
 #include "backoffice/core/fleet.h"
 #include "backoffice/core/group.h"
+#include "backoffice/core/issue_time.h"
 #include "backoffice/core/network.h"
 #include "backoffice/core/profile_store.h"
 #include "backoffice/pki/crl.h"
@@ -456,6 +457,36 @@ static void test_confirmed_in_time_or_not(void **state)
 	assert_int_equal(now.rec.reason, CRL_CESSATION);
 }
 
+/* Issued by a clock that was ahead: nobody has until then to confirm it once that was set right. */
+static void test_unconfirmed_by_a_clock_ahead(void **state)
+{
+	const int64_t ahead = NOW + 400 * DAY;
+	SCOPED(buf) csr = { 0 };
+	SCOPED(cred) lost = { 0 };
+	SCOPED(cred) now = { 0 };
+	struct issue_times times;
+	struct enrol in;
+
+	(void)state;
+	enrolling_request(office_ec, "CN", "dev", NULL, BYTES_NONE, &csr);
+	in = enrolling_of(&who, dev, &csr);
+	clock_set_test(ahead);
+	in.confirm_by = ahead + 600;
+	in.transaction = "cmp-i-06";
+	OK(enrol_issue(c, &in, &lost));
+	clock_set_test(NOW);
+	OK(issue_time_accept(c, "battery", &times));
+	OK(confirm_sweep(c));
+	OK(confirm_find(c, "cmp-i-06", dev->id, &now));
+	assert_int_equal(now.state, CRED_ACTIVE);
+	assert_in_range(now.rec.confirm_by, NOW + 1, NOW + CONFIRM_APPROVED + 60);
+	cred_clear(&now);
+	clock_set_test(NOW + CONFIRM_APPROVED + 61);
+	OK(confirm_sweep(c));
+	OK(confirm_find(c, "cmp-i-06", dev->id, &now));
+	assert_int_equal(now.state, CRED_REVOKED);
+}
+
 /* It ended before anybody looked: nothing to revoke, and nothing that stops the sweep. */
 static void test_expired_unconfirmed(void **state)
 {
@@ -600,7 +631,7 @@ int main(void)
 		T(test_profiles_of_a_group),
 		T(test_waiting),
 		T(test_confirmed_in_time_or_not),
-		T(test_expired_unconfirmed),
+		T(test_unconfirmed_by_a_clock_ahead), T(test_expired_unconfirmed),
 		T(test_a_transaction_is_one_request),
 		T(test_renewal),
 		T(test_renewal_of_another_ca),

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "backoffice/core/confirm.h"
 #include "backoffice/core/internal.h"
 #include "backoffice/core/setting.h"
 #include "base/clock.h"
@@ -176,6 +177,8 @@ static enum inro_err accept_work(struct core *c, void *arg)
 		e = write_last(c, a->out->clock);
 	if (e == INRO_OK)
 		e = forget_lists_ahead(c, a->out->clock);
+	if (e == INRO_OK)
+		e = confirm_shorten(c, a->out->clock);
 	return e == INRO_OK ? audit_append(c, &entry) : e;
 }
 
