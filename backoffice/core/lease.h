@@ -22,7 +22,8 @@ MUST_CHECK enum inro_err lease_holder(char ret[static LEASE_HOLDER_MAX + 1]);
 /* Whether the process that made this name may still be there: on another machine it may. */
 bool lease_holder_lives(const char *holder);
 
-/* Takes what is nobody's now, or is his already, for so long.  *ret_mine false: another one's. */
+/* Takes what is nobody's now, or is his already, for so long.  *ret_mine false: another one's.  INRO_E_ARG here and where
+ * it is left: longer than LEASE_LONGEST_MS. */
 MUST_CHECK enum inro_err lease_take(struct core *c, const char *name, const char *holder,
 				    int64_t ms, bool *ret_mine);
 /* The work is over: it is nobody's, but for so long there is nothing to do.  Nothing happens when it

@@ -73,6 +73,7 @@ static void test_left(void **state)
 	OK(lease_left(*state, "a", &left));
 	assert_int_equal(left, 0);
 	assert_true(take(*state, "a", "one", LONG_MS));
+	FAILS(INRO_E_ARG, lease_leave(*state, "a", "one", LEASE_LONGEST_MS + 1));
 	OK(lease_leave(*state, "a", "one", LONG_MS));
 	OK(lease_left(other, "a", &left));
 	assert_in_range(left, 1, LONG_MS);
@@ -242,6 +243,7 @@ static int duties_of(enum duty_lane lane)
 	for (const struct duty *d = duties; d->name; d++) {
 		/* or neither: what has leases of its own (jobs) */
 		assert_true(!d->lease_ms || (d->every_ms > 0 && d->again_ms > 0));
+		assert_true(d->lease_ms <= LEASE_LONGEST_MS && d->every_ms <= LEASE_LONGEST_MS && d->again_ms <= LEASE_LONGEST_MS);
 		assert_non_null(d->run);
 		n += d->lane == lane;
 	}

@@ -100,6 +100,13 @@ static enum inro_err take_work(struct core *c, void *arg)
 	return t->mine ? write_lease(c, &l, t, now) : e;
 }
 
+/* What is longer would be nobody's at once: see is_free(). */
+static enum inro_err check_time(int64_t ms)
+{
+	return ms <= LEASE_LONGEST_MS ? INRO_OK
+				      : err_set(INRO_E_ARG, "a lease is for at most %d ms", LEASE_LONGEST_MS);
+}
+
 enum inro_err lease_take(struct core *c, const char *name, const char *holder, int64_t ms,
 			 bool *ret_mine)
 {
@@ -108,8 +115,8 @@ enum inro_err lease_take(struct core *c, const char *name, const char *holder, i
 	int64_t now = 0;
 	enum inro_err e = core_check_text("a lease's name", name, LEASE_NAME_MAX);
 
-	if (e == INRO_OK && ms > LEASE_LONGEST_MS)
-		e = err_set(INRO_E_ARG, "a lease is for at most %d ms", LEASE_LONGEST_MS);
+	if (e == INRO_OK)
+		e = check_time(ms);
 	/* Who sees that it is another's disturbs nobody. */
 	if (e == INRO_OK)
 		e = load(c, name, &l, &now);
@@ -135,8 +142,9 @@ static enum inro_err leave_work(struct core *c, void *arg)
 enum inro_err lease_leave(struct core *c, const char *name, const char *holder, int64_t ms)
 {
 	struct taking t = { name, NULL, holder, ms, false };
+	enum inro_err e = check_time(ms);
 
-	return core_write(c, leave_work, &t);
+	return e == INRO_OK ? core_write(c, leave_work, &t) : e;
 }
 
 static enum inro_err bury_work(struct core *c, void *arg)
