@@ -44,6 +44,16 @@ MUST_CHECK enum inro_err duty_tick(struct core *c, enum duty_lane lane,
 MUST_CHECK enum inro_err duty_goes_on(struct core *c);
 /* Another server has it by now, or the one that it is done for wants to end: between two steps it is left. */
 bool duty_stops(const struct core *c);
+/* The first of what went wrong, and the words of others behind it: where one thing always fails, what fails beside it is
+ * news.  All zero at first. */
+struct duty_faults {
+	enum inro_err first;
+	size_t n;
+	char why[ERR_DETAIL_MAX];
+};
+/* INRO_OK is none. */
+void duty_note(struct duty_faults *f, enum inro_err e);
+MUST_CHECK enum inro_err duty_say(const struct duty_faults *f);
 /* For each row, one after the other until the duty stops; its lease is made longer now and then (a function that takes
  * long for one row does so itself).  What is wrong with one is no other's trouble: the first of
  * what went wrong is returned behind the last, with the words of some of the others.  Also outside of a duty. */

@@ -225,6 +225,27 @@ static void test_seen_before(void **state)
 	whole(c);
 }
 
+/* The error that is told is the first one's, whatever comes behind it. */
+static void test_errors_of_several(void **state)
+{
+	struct core *c = *state;
+	SCOPED(buf) text = { 0 };
+	enum inro_err e;
+
+	add_rows(&text, 3);
+	for (int i = 0; i < 3; i++)
+		(void)ask(c, "register", "csv", buf_bytes(&text), false);
+	office_sql(db, "UPDATE job SET kind = 'fly' WHERE id = 1");
+	office_sql(db, "UPDATE job SET kind = 'swim' WHERE id = 3");
+	e = job_serve(c, NULL);
+	assert_int_not_equal(e, INRO_OK);
+	assert_non_null(strstr(err_detail(e), "'fly'"));
+	assert_non_null(strstr(err_detail(e), "'swim'"));
+	assert_true(strstr(err_detail(e), "'fly'") < strstr(err_detail(e), "'swim'"));
+	assert_int_equal(office_ask(db, "SELECT count(*) FROM job WHERE state = 'done'"), 1);
+	office_sql(db, "UPDATE job SET kind = 'register'");
+}
+
 /* The lease within a lot: made longer, and lost when the job is cancelled. */
 static void test_goes_on(void **state)
 {
@@ -659,6 +680,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_left, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_left_by_another, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_seen_before, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_errors_of_several, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_goes_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cancelled, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_killed, setup, teardown),

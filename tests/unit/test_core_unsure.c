@@ -10,6 +10,7 @@
 #include "backoffice/core/ca.h"
 #include "backoffice/core/cred.h"
 #include "backoffice/core/internal.h"
+#include "backoffice/core/job.h"
 #include "backoffice/core/provision.h"
 #include "base/clock.h"
 #include "base/cryptoki/cryptoki.h"
@@ -22,6 +23,7 @@ enum inro_err __real_core_write(struct core *c, core_work_fn *work, void *arg);
 enum inro_err __wrap_core_write(struct core *c, core_work_fn *work, void *arg);
 
 static bool lost; /* the answer to the next one, which is done */
+static bool away; /* the database, for the next one, which is not */
 
 /* What somebody else does just before the next one. */
 static void (*meanwhile)(struct core *other);
@@ -35,6 +37,10 @@ enum inro_err __wrap_core_write(struct core *c, core_work_fn *work, void *arg)
 	meanwhile = NULL;
 	if (first)
 		first(somebody);
+	if (away) {
+		away = false;
+		return err_set(INRO_E_IO, "the database is away");
+	}
 	e = __real_core_write(c, work, arg);
 	if (e != INRO_OK || !lost)
 		return e;
@@ -232,6 +238,33 @@ static void test_activated_meanwhile(void **state)
 	assert_int_equal(office_ask(office_db, "SELECT max(generation) FROM ca"), 2);
 }
 
+static bool cancel_and_go(void *job)
+{
+	SCOPED(job) now = { 0 };
+
+	OK(job_cancel(somebody, *(const int64_t *)job, "enough", &now));
+	away = true;
+	return false;
+}
+
+/* It is cancelled, and no word of it can be written behind that: nobody gave up on a PIN. */
+static void test_cancelled_and_away(void **state)
+{
+	struct core *c = *state;
+	const struct job_arg all = { "where", "" };
+	SCOPED(job) made = { 0 };
+	SCOPED(job) ran = { 0 };
+	const struct job_watch w = { .ends = cancel_and_go, .arg = &made.id };
+
+	office_add_device(c, "dev-c", NULL);
+	OK(job_start(c, &(const struct job_order) { "disable", &all, 1 }, &made));
+	somebody = office_open(office_db);
+	FAILS(INRO_E_CANCELLED, job_run(c, made.id, &w, &ran));
+	assert_non_null(strstr(err_detail(INRO_E_CANCELLED), "was cancelled"));
+	away = false;
+	core_close(somebody);
+}
+
 /* A database that goes while a list gets its number: the work is done again, by the key that it was begun with. */
 static void test_away_for_a_moment(void **state)
 {
@@ -261,6 +294,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_device, setup, office_teardown),
 		cmocka_unit_test_setup_teardown(test_comes_later, setup, office_teardown),
 		cmocka_unit_test_setup_teardown(test_activated_meanwhile, setup, office_teardown),
+		cmocka_unit_test_setup_teardown(test_cancelled_and_away, setup, office_teardown),
 		cmocka_unit_test_setup_teardown(test_away_for_a_moment, setup, office_teardown),
 	};
 

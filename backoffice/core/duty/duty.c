@@ -97,16 +97,8 @@ enum inro_err duty_goes_on(struct core *c)
 #define FAULTS_TOLD 3 /* in words */
 #define WORDS_EACH  150
 
-/* The first of what went wrong, and the words of others behind it: where one thing always fails, what fails beside it
- * is news. */
-struct faults {
-	enum inro_err first;
-	size_t n;
-	char why[ERR_DETAIL_MAX];
-};
-
 /* The words of one are told whole, those of several so far that there is room for all. */
-static void note(struct faults *f, enum inro_err e)
+void duty_note(struct duty_faults *f, enum inro_err e)
 {
 	size_t n = strlen(f->why);
 
@@ -122,7 +114,7 @@ static void note(struct faults *f, enum inro_err e)
 	f->n++;
 }
 
-static enum inro_err say(const struct faults *f)
+enum inro_err duty_say(const struct duty_faults *f)
 {
 	if (f->n > FAULTS_TOLD)
 		return err_set(f->first, "%s; and %zu more", f->why, f->n - FAULTS_TOLD);
@@ -133,16 +125,16 @@ enum inro_err duty_each(struct core *c, const struct record_type *t, const struc
 {
 	void *rows = NULL;
 	size_t n = 0;
-	struct faults faults = { 0 };
+	struct duty_faults faults = { 0 };
 	enum inro_err e = core_all(c, t, q, &rows, &n);
 
 	for (size_t i = 0; e == INRO_OK && i < n && !duty_stops(c); i++) {
-		note(&faults, fn(c, (const char *)rows + i * t->size));
+		duty_note(&faults, fn(c, (const char *)rows + i * t->size));
 		if (i % GO_ON_ROWS == GO_ON_ROWS - 1)
 			e = duty_goes_on(c);
 	}
 	list_free(t, rows, n);
-	return e == INRO_OK ? say(&faults) : e;
+	return e == INRO_OK ? duty_say(&faults) : e;
 }
 
 static enum inro_err in_each_tenant(struct core *c, const struct duty *d)
@@ -150,20 +142,20 @@ static enum inro_err in_each_tenant(struct core *c, const struct duty *d)
 	int64_t own = c->tenant;
 	void *rows = NULL;
 	size_t n = 0;
-	struct faults faults = { 0 };
+	struct duty_faults faults = { 0 };
 	enum inro_err e = core_all(c, &tenant_type, &(struct store_query) { 0 }, &rows, &n);
 
 	for (size_t i = 0; e == INRO_OK && i < n; i++) {
 		c->tenant = ((const struct tenant *)rows)[i].id;
 		e = d->run(c);
 		if (e != INRO_OK)
-			note(&faults, err_context(e, "tenant '%s'", ((struct tenant *)rows)[i].name));
+			duty_note(&faults, err_context(e, "tenant '%s'", ((struct tenant *)rows)[i].name));
 		/* One tenant's token is no other's trouble. */
 		e = duty_goes_on(c);
 	}
 	c->tenant = own;
 	list_free(&tenant_type, rows, n);
-	return faults.n ? say(&faults) : e;
+	return faults.n ? duty_say(&faults) : e;
 }
 
 static enum inro_err work(struct core *c, struct duty_turn *t)

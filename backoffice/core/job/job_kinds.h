@@ -43,6 +43,7 @@ struct job_run {
 	struct job_lot lot; /* that is done now; `ended` is set before open() when all is done */
 	struct job next; /* the record while it is being written */
 	int64_t look_ms; /* clock_monotonic_ms(): when the lease is to be made longer */
+	bool lost; /* it was cancelled, or is another's: nothing is written of it any more */
 };
 
 struct job_kind {

@@ -138,15 +138,18 @@ static enum inro_err reload(struct core *c, struct job_run *r)
 	enum inro_err e;
 
 	job_clear(j);
+	r->lost = false;
 	e = job_get(c, r->job.id, j);
-	if (e == INRO_OK && j->state == JOB_CANCELLED)
+	if (e != INRO_OK)
+		return e;
+	if (j->state == JOB_CANCELLED)
 		e = err_set(INRO_E_CANCELLED, "job %lld was cancelled", (long long)j->id);
-	else if (e == INRO_OK &&
-		 (j->state != JOB_RUNNING ||
-		  strcmp(text_or_empty(j->lease_by), text_or_empty(r->job.lease_by)) != 0 ||
-		  strcmp(text_or_empty(j->cursor), text_or_empty(r->job.cursor)) != 0))
+	else if (j->state != JOB_RUNNING ||
+		 strcmp(text_or_empty(j->lease_by), text_or_empty(r->job.lease_by)) != 0 ||
+		 strcmp(text_or_empty(j->cursor), text_or_empty(r->job.cursor)) != 0)
 		e = err_set(INRO_E_STATE, "job %lld was taken over by %s", (long long)j->id,
 			    *text_or_empty(j->lease_by) ? j->lease_by : "another");
+	r->lost = e != INRO_OK;
 	return e;
 }
 
@@ -351,6 +354,8 @@ static enum inro_err stop(struct job_run *r, enum inro_err e)
 	struct stopping s = { r, why };
 	enum inro_err told;
 
+	if (r->lost)
+		return e;
 	snprintf(why, sizeof why, "%s", err_detail(e));
 	told = core_write(r->c, stop_work, &s);
 	if (told == INRO_E_CANCELLED || told == INRO_E_STATE)

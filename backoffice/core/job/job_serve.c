@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "backoffice/core/duty.h"
 #include "backoffice/core/job/job_record.h"
 #include "backoffice/core/network.h"
 
@@ -129,13 +130,11 @@ enum inro_err job_serve(struct core *c, const struct job_watch *w)
 {
 	void *items = NULL;
 	size_t n = 0;
-	enum inro_err first = INRO_OK, e = find_wanted(c, &items, &n);
+	struct duty_faults faults = { 0 };
+	enum inro_err e = find_wanted(c, &items, &n);
 
-	for (size_t i = 0; e == INRO_OK && i < n && !(w && w->ends && w->ends(w->arg)); i++) {
-		enum inro_err done = serve_next(c, ((const struct job *)items)[i].id, w);
-
-		first = first == INRO_OK ? done : first;
-	}
+	for (size_t i = 0; e == INRO_OK && i < n && !(w && w->ends && w->ends(w->arg)); i++)
+		duty_note(&faults, serve_next(c, ((const struct job *)items)[i].id, w));
 	list_free(&job_type, items, n);
-	return e == INRO_OK ? first : e;
+	return e == INRO_OK ? duty_say(&faults) : e;
 }
