@@ -68,7 +68,7 @@ MUST_CHECK enum inro_err policy_normal(const char *text, char **ret);
 /* Refuses one that names a CA, a profile or an account that there is none of: INRO_E_ARG with its name. */
 struct core;
 MUST_CHECK enum inro_err policy_check_names(struct core *c, const char *text);
-/* INRO_E_STATE where the policy of a group, or of the tenant, names this profile: the error tells whose. */
+/* INRO_E_STATE where the policy of a group, or of the tenant, names this profile or can't be read: the error tells whose. */
 MUST_CHECK enum inro_err policy_check_unnamed(struct core *c, const char *profile);
 /* What they say together; each text outweighs those before it, and what is built in.  "" and NULL
  * say nothing. */

@@ -394,6 +394,27 @@ static void who_visits(void)
 	core_close(plant);
 }
 
+/* Who was the only one that a policy names is gone: nobody has his place, and an administrator sets it anew. */
+static void nobody_comes_in(struct core *c)
+{
+	const struct device_fields in_line = { .group = "line3" };
+	SCOPED(device_group) g = { 0 };
+	SCOPED(device_group) anew = { 0 };
+	SCOPED(device) d = { 0 };
+	struct core *dave;
+
+	OK(add(c, "dave", ROLE_OPERATOR));
+	OK(add(c, "erin", ROLE_OPERATOR));
+	OK(group_add(c, "line3", "{\"who\":[\"erin\"]}", &g));
+	OK(move(c, "erin", VERB_DELETE));
+	assert_int_equal(add(c, "erin", ROLE_OPERATOR), INRO_E_EXISTS);
+	dave = in("dave");
+	assert_int_equal(device_add(dave, "dev-3", &in_line, &d), INRO_E_ACCESS);
+	OK(group_update(c, "line3", &(struct group_change) { .policy = "{\"who\":[\"dave\"]}" }, &anew));
+	OK(device_add(dave, "dev-3", &in_line, &d));
+	core_close(dave);
+}
+
 /* A policy that names nobody that there is would keep everybody out. */
 static void test_who_is_known(void **state)
 {
@@ -411,6 +432,7 @@ static void test_who_is_known(void **state)
 	OK(move(c, "carol", VERB_DELETE));
 	assert_int_equal(group_add(c, "line2", "{\"who\":[\"carol\"]}", &g), INRO_E_ARG);
 	assert_non_null(strstr(err_detail(INRO_E_ARG), "there are alice, bob"));
+	nobody_comes_in(c);
 	core_close(c);
 	who_visits();
 }

@@ -149,6 +149,22 @@ static void test_named(void **state)
 	OK(profile_remove(c, "tls-client", NULL, &gone));
 }
 
+/* What it names can't be told: it is said whose it is, and to set it anew is the way on. */
+static void test_named_by_who_knows(void **state)
+{
+	struct core *c = *state;
+	SCOPED(device_group) g = { 0 };
+
+	OK(give(c, "pump", 7, PROFILE_NEW, NULL));
+	OK(group_add(c, "plant", NULL, &g));
+	office_sql(office_db, "UPDATE device_group SET policy = '{\"profile\": 7' WHERE path = 'plant'");
+	FAILS(INRO_E_STATE, remove_pump(c));
+	assert_non_null(strstr(err_detail(INRO_E_STATE), "policy of group 'plant'"));
+	assert_non_null(strstr(err_detail(INRO_E_STATE), "set that policy anew"));
+	set_policy(c, "{}");
+	OK(remove_pump(c));
+}
+
 /* A policy of a group that is gone names nothing. */
 static void test_named_by_none(void **state)
 {
@@ -568,7 +584,7 @@ int main(void)
 		T(test_versions),
 		T(test_removed),
 		T(test_named),
-		T(test_named_by_none),
+		T(test_named_by_who_knows), T(test_named_by_none),
 		T(test_built_in),
 		T(test_refused),
 		T(test_other_tenant),

@@ -420,6 +420,10 @@ static enum inro_err check_unnamed(const char *where, const char *text, const ch
 	SCOPED(policy) p = { 0 };
 	enum inro_err e = policy_merge(&text, 1, &p);
 
+	if (e != INRO_OK && e != INRO_E_NO_MEMORY)
+		e = err_set(INRO_E_STATE,
+			    "whether the policy of %s names profile '%s' can't be read (%.200s): set that policy anew first",
+			    where, profile, err_detail(e));
 	if (e == INRO_OK && policy_names_profile(&p, profile))
 		e = err_set(INRO_E_STATE,
 			    "the policy of %s names profile '%s'; give that policy another one first",
