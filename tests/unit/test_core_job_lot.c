@@ -43,6 +43,28 @@ static enum inro_err count_survey(struct store *s)
 	return usual->survey(s);
 }
 
+/* One question, where the store has a way to ask for many values at once; what has none is given one here, so that what is
+ * foreseen is seen there too. */
+static enum inro_err count_among(struct store *s, const struct record_type *t, const struct store_alike *a,
+				 store_row_fn *row, void *arg)
+{
+	struct store_cond conds[STORE_COND_MAX];
+	const struct store_query q = { .conds = conds, .n = a->q->n };
+	enum inro_err e = INRO_OK;
+
+	asked++;
+	if (usual->among)
+		return usual->among(s, t, a, row, arg);
+	memcpy(conds, a->q->conds, a->q->n * sizeof *conds);
+	for (size_t i = 0; e == INRO_OK && i < a->n; i++) {
+		conds[a->varied].number = a->values[i].number;
+		conds[a->varied].text = a->values[i].text;
+		conds[a->varied].bytes = a->values[i].bytes;
+		e = usual->each(s, t, &q, row, arg);
+	}
+	return e;
+}
+
 static char first[512], next[512], out[512]; /* folders */
 
 static void request(const char *dir, const char *id)
@@ -84,6 +106,7 @@ static size_t questions(struct core *c, const char *kind, const struct job_arg *
 	usual = c->store->ops;
 	counting.each = count_each;
 	counting.survey = usual->survey ? count_survey : NULL;
+	counting.among = count_among;
 	c->store->ops = &counting;
 	asked = surveyed = 0;
 	OK(job_start(c, &o, &made));
@@ -116,7 +139,7 @@ static void assert_lots(struct core *c, const char *kind, const struct job_arg *
 	many[0].value = "device.id^=many";
 	with_few = questions(c, kind, few, n, FEW);
 	with_many = questions(c, kind, many, n, MANY);
-	if (c->store->ops->among && (double)with_many > (double)with_few + QUESTION * (MANY - FEW))
+	if ((double)with_many > (double)with_few + QUESTION * (MANY - FEW))
 		fail_msg("%s asks %zu times for %d and %zu times for %d", kind, with_few, FEW, with_many, MANY);
 }
 
