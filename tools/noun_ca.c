@@ -25,8 +25,6 @@ static const unsigned *path_len_of(const struct call *c, unsigned *room)
 
 static enum inro_err check_path_len(const struct call *c)
 {
-	if (call_has(c, "path-len") && call_has(c, "no-sub-ca"))
-		return err_set(INRO_E_ARG, "give either --path-len or --no-sub-ca");
 	if (call_number(c, "path-len", 0) > 255)
 		return err_set(INRO_E_ARG, "a path length is a number up to 255");
 	return INRO_OK;
@@ -257,11 +255,12 @@ static enum inro_err ca_certify_run(const struct call *c, json_t **ret)
 		{ "delta_url", "Deltas at" }, { "crl_shards", "CRL shards" },              \
 		{ "generation", "Key number" }, { "name_constraints", "Names below" })
 
-/* Who signs in a CA's place: for OCSP answers and for CMP messages. */
-#define OPTS_LISTS \
+/* none: the option that says that there is one list; NULL: that is said by saying nothing. */
+#define OPTS_LISTS(none) \
 	{ .name = "crl-shards", \
 	   .arg = "N", \
 	   .kind = OPT_NUMBER, \
+	   .zero = (none), \
 	   .help = "the number of lists that the certificates are divided into" }, \
 	{ .name = "crl-url", \
 	   .arg = "URL", \
@@ -272,6 +271,7 @@ static enum inro_err ca_certify_run(const struct call *c, json_t **ret)
 	   .arg = "URL", \
 	   .kind = OPT_TEXT, \
 	   .help = "where the deltas are, for complete lists; \"\": none" }
+/* Who signs in a CA's place: for OCSP answers and for CMP messages. */
 #define OPTS_DELEGATE \
 	{ .name = "signer", \
 	   .arg = "WHO", \
@@ -327,7 +327,7 @@ const struct cmd_verb ca_verbs[] = {
 		       { .name = "external",
 			 .kind = OPT_FLAG,
 			 .help = "others certify it: see 'inro ca csr', 'inro ca activate'" },
-		       OPTS_LISTS, OPT_PATH_LEN, OPT_NO_SUB_CA, OPTS_NAMES, OPT_PROPOSAL,
+		       OPTS_LISTS(NULL), OPT_PATH_LEN, OPT_NO_SUB_CA, OPTS_NAMES, OPT_PROPOSAL,
 		       OPT_VALID),
 	  .shared = { pin_user_opts },
 	  .check = check_create,
@@ -651,7 +651,7 @@ const struct cmd_verb ca_verbs[] = {
 		       { .name = "no-crl-shards",
 			 .kind = OPT_FLAG,
 			 .help = "one list of everything" },
-		       OPTS_LISTS),
+		       OPTS_LISTS("no-crl-shards")),
 	  .check = ca_set_check,
 	  .run = ca_set_run,
 	  .least = LEAST_ADMIN,

@@ -297,13 +297,31 @@ static bool keep_global(struct call *c, const struct cmd_opt *o, const char *val
 	return false;
 }
 
+/* A number, and that there is none. */
+static bool contradicts(const struct cmd_opt *number, const struct cmd_opt *none)
+{
+	return number->zero && strcmp(number->zero, none->name) == 0;
+}
+
+static enum inro_err check_beside(const struct cmd_opt *one, const struct cmd_opt *other)
+{
+	if (!contradicts(one, other) && !contradicts(other, one))
+		return INRO_OK;
+	return err_set(INRO_E_ARG, "give either --%s or --%s", one->zero ? one->name : other->name,
+		       one->zero ? one->zero : other->zero);
+}
+
 static enum inro_err keep_option(struct call *c, const struct cmd_opt *o, const char *value)
 {
 	if (keep_global(c, o, value))
 		return INRO_OK;
-	for (size_t i = 0; i < c->n_opts; i++)
+	for (size_t i = 0; i < c->n_opts; i++) {
+		enum inro_err e = check_beside(o, c->opts[i].opt);
+		if (e)
+			return e;
 		if (c->opts[i].opt == o && !o->repeatable)
 			return err_set(INRO_E_ARG, "--%s is given twice", o->name);
+	}
 	if (c->n_opts == CALL_MAX_OPTS)
 		return err_set(INRO_E_ARG, "more than %d options", CALL_MAX_OPTS);
 	c->opts[c->n_opts].opt = o;

@@ -68,7 +68,8 @@ MUST_CHECK enum inro_err job_run(struct core *c, int64_t id, const struct job_wa
 				 struct job *ret);
 /* Does what a server is asked for, and goes on with what a process left that is no more, one after
  * the other; but nothing that is done with files of a machine.  Each in the name of who asked for it.
- * Each that stops says why itself; the first error is returned, with the words of some of the others.  The core is an administrator's of the tenant "default". */
+ * Each that stops says why itself; the first error is returned, with the words of some of the others.  The core is an
+ * administrator's of the tenant "default". */
 MUST_CHECK enum inro_err job_serve(struct core *c, const struct job_watch *w);
 /* Whoever works at it stops before the next lot of rows. */
 MUST_CHECK enum inro_err job_cancel(struct core *c, int64_t id, const char *why, struct job *ret);

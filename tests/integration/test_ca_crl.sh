@@ -81,6 +81,9 @@ must inro ca create many --token ca --subject "/O=Example/CN=Many" --crl-shards 
 must inro ca set many --no-crl-shards --crl-url ''
 inro ca show many --out many.pem >/dev/null
 refused 1 "address of the lists" inro ca set many --crl-shards 3
+refused 2 'for none there is --no-crl-shards' inro ca set many --crl-shards 0
+refused 2 'give either --crl-shards or --no-crl-shards' inro ca set many --crl-shards 3 --no-crl-shards
+refused 2 'give either --crl-overlap-hours or --no-crl-overlap' inro ca set many --crl-overlap-hours 3 --no-crl-overlap
 refused 1 'needs .*shard' inro ca set many --crl-shards 3 --crl-url http://crl.example/all.crl
 must inro ca set many --crl-shards 3 --crl-url 'http://crl.example/${ca.name}-${shard}.crl' --delta-url 'http://crl.example/${ca.name}-${shard}-delta.crl'
 request csr /CN=x # the key of before is compromised

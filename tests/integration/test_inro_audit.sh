@@ -55,8 +55,8 @@ refused 1 "one.archive: File exists" inro audit purge --before 2999-01-01 --to o
 must inro audit verify --archive one.archive --receipt receipt.json
 cp one.archive two.archive
 sed -i '3s/dev-/dEv-/' two.archive
-refused 1 "audit event" inro audit verify --archive two.archive
-refused 1 "audit event" inro audit verify --archive events.jsonl
+refused 1 "^inro: two.archive: audit event" inro audit verify --archive two.archive
+refused 1 "^inro: events.jsonl: audit event" inro audit verify --archive events.jsonl
 # What is wrong with an archive is no word about the receipt, and a line without an end takes no memory without one.
 { printf '{"inro_audit_archive": 1, "first": "'; head -c 9000000 /dev/zero | tr '\0' a; } >long.archive
 refused 1 '^inro: long.archive: a line has more than 8 MiB' inro audit verify --archive long.archive --receipt receipt.json

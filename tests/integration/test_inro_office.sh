@@ -294,7 +294,7 @@ echo 'of another day' >nec.csv.errors
 refused 2 "from standard input need --errors FILE" inro device import -
 refused 1 'standard input is closed' sh -c "exec '$B/bin/inro' device import - --errors told <&-"
 echo '{"id":"00000000d3","name":"line"}' >line.json
-refused 1 'these are JSON lines: .*--format jsonl' inro device import line.json --errors told
+refused 1 'these are JSON lines, not CSV: give the format jsonl' inro device import line.json --errors told
 [[ $(inro device import - --errors told --format jsonl --json <line.json | value added) == 1 ]] || fail "no JSON lines from standard input"
 inro device export --format jsonl again.jsonl
 [[ $(inro device import - --errors told --format jsonl --json <again.jsonl | value added) == 0 ]] || fail "JSON lines of an export are new"

@@ -104,7 +104,7 @@ static enum inro_err next_line(struct archive *a, json_t **ret)
 		    : err_set(INRO_E_DAMAGED, "%s: a line is no event of an archive", a->path);
 }
 
-static enum inro_err read_hash(const json_t *doc, const char *name, struct blob *ret)
+static enum inro_err read_hash(const struct archive *a, const json_t *doc, const char *name, struct blob *ret)
 {
 	const char *text = json_string_value(json_object_get(doc, name));
 	uint8_t hash[AUDIT_HASH];
@@ -112,7 +112,8 @@ static enum inro_err read_hash(const json_t *doc, const char *name, struct blob 
 	enum inro_err e = hex_decode(bytes_of(text_or_empty(text)), hash, sizeof hash, &n);
 
 	if (e != INRO_OK)
-		return err_set(INRO_E_DAMAGED, "an archive has a hash that is none");
+		return err_set(INRO_E_DAMAGED, "%s: its \"%s\" is no hash: that is no archive of an audit, or it was changed",
+			       a->path, name);
 	return blob_set(ret, BYTES(hash, n));
 }
 
@@ -131,7 +132,7 @@ static enum inro_err archive_open(const char *path, struct archive *a)
 		return crypt_err("SHA-256");
 	e = next_line(a, &head);
 	if (e == INRO_OK)
-		e = read_hash(head, "before", &before);
+		e = read_hash(a, head, "before", &before);
 	a->first = json_integer_value(json_object_get(head, "first"));
 	if (e == INRO_OK &&
 	    (json_integer_value(json_object_get(head, "inro_audit_archive")) != ARCHIVE_FORMAT || a->first < 1 ||
@@ -142,7 +143,7 @@ static enum inro_err archive_open(const char *path, struct archive *a)
 	return e;
 }
 
-static enum inro_err read_texts(const json_t *doc, struct event *ev)
+static enum inro_err read_texts(const struct archive *a, const json_t *doc, struct event *ev)
 {
 	const struct {
 		const char *name;
@@ -153,32 +154,32 @@ static enum inro_err read_texts(const json_t *doc, struct event *ev)
 		{ "subject", &ev->subject },
 		{ "detail", &ev->detail },
 	};
-	enum inro_err e = read_hash(doc, "hash", &ev->hash);
+	enum inro_err e = read_hash(a, doc, "hash", &ev->hash);
 
 	for (size_t i = 0; e == INRO_OK && i < ARRAY_LEN(texts); i++)
 		e = text_set(texts[i].to, json_string_value(json_object_get(doc, texts[i].name)));
 	return e;
 }
 
-static enum inro_err read_event(const json_t *doc, struct event *ev)
+static enum inro_err read_event(const struct archive *a, const json_t *doc, struct event *ev)
 {
 	const char *outcome = json_string_value(json_object_get(doc, "outcome"));
 	int index = name_index(event_outcome_names, EVENT_OUTCOME__MAX, text_or_empty(outcome));
 
 	if (index < 0)
-		return err_set(INRO_E_DAMAGED, "an archived event has no outcome");
+		return err_set(INRO_E_DAMAGED, "%s: an event has no outcome", a->path);
 	ev->outcome = (enum event_outcome)index;
 	ev->id = json_integer_value(json_object_get(doc, "id"));
 	ev->tenant = json_integer_value(json_object_get(doc, "tenant"));
 	ev->at_ms = json_integer_value(json_object_get(doc, "at_ms"));
-	return read_texts(doc, ev);
+	return read_texts(a, doc, ev);
 }
 
 static enum inro_err archive_step(struct archive *a, const json_t *doc, struct audit_report *r)
 {
 	SCOPED(event) ev = { 0 };
 
-	if (read_event(doc, &ev) != INRO_OK)
+	if (read_event(a, doc, &ev) != INRO_OK)
 		return chain_found(r, a->at.count + 1, "can't be read in its archive");
 	return chain_step(&a->at, &ev, &a->work, r);
 }
@@ -269,6 +270,8 @@ static enum inro_err check_segment(void *arg, void *record)
 			       "was %s",
 			       (long long)s->first, (long long)s->last, s->file);
 	e = check_file(l, s);
+	if (e == INRO_E_DAMAGED)
+		e = err_context(e, "%s", l->k->archives[l->file]);
 	l->file++;
 	return e;
 }

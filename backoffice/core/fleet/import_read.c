@@ -256,8 +256,8 @@ enum inro_err import_open(struct import_source *s)
 	if (e == INRO_OK && s->csv.ended)
 		return err_set(INRO_E_SYNTAX, "the file is empty; its first row names the columns");
 	if (e == INRO_OK && s->csv.text[0] == '{')
-		return err_set(INRO_E_ARG, "these are JSON lines: 'inro device import' takes --format jsonl, and a job a "
-					   "file that is called NAME.jsonl");
+		return err_set(INRO_E_ARG, "these are JSON lines, not CSV: give the format jsonl, or a file that is called "
+					   "NAME.jsonl");
 	if (e == INRO_OK)
 		e = csv_split(&s->csv);
 	if (e != INRO_OK)
