@@ -41,6 +41,8 @@ struct store_ops {
 	enum inro_err (*backup)(struct store *s, const char *path);
 };
 
+/* INRO_E_EXISTS in words: of STORE_TARGET. */
+MUST_CHECK enum inro_err store_not_new(const char *name);
 /* INRO_E_VERSION unless the form is the one this program writes.  Each kind asks when a write transaction begins: a later
  * program may have changed it since this one opened the database. */
 MUST_CHECK enum inro_err store_check_form(const char *name, int64_t version);

@@ -173,15 +173,17 @@ static enum inro_err migrate(struct pg *g)
 	return err_context(e, "bringing it to a later version");
 }
 
-enum inro_err pg_schema(struct pg *g, bool make)
+enum inro_err pg_schema(struct pg *g, enum store_opening how)
 {
 	size_t version = 0;
 	enum inro_err e = identify(g, &version);
 
-	if (e == INRO_OK && version == 0 && !make)
+	if (e == INRO_OK && version == 0 && how == STORE_EXISTING)
 		return err_set(INRO_E_NOT_FOUND, "%s has no back office in it yet; is INRO_DB right? The first "
 			       "change makes one",
 			       g->name);
+	if (how == STORE_TARGET && ((e == INRO_OK && version && version < store_sqlite_migrations_n) || e == INRO_E_VERSION))
+		return store_not_new(g->name);
 	if (e == INRO_OK && version < store_sqlite_migrations_n)
 		e = migrate(g);
 	return e;

@@ -9,6 +9,7 @@
 #ifndef INRO_BACKOFFICE_STORE_PGSCHEMA_H
 #define INRO_BACKOFFICE_STORE_PGSCHEMA_H
 
+#include "backoffice/store/backend.h"
 #include "backoffice/store/pg.h"
 
 #define PG_APPLICATION "inro back office"
@@ -22,8 +23,9 @@
 	"CREATE TABLE inro_commit (client TEXT PRIMARY KEY, n BIGINT NOT NULL, at TIMESTAMPTZ "    \
 	"NOT NULL)"
 
-/* INRO_E_NOT_FOUND: the database is empty and not to be made.  INRO_E_DAMAGED, INRO_E_VERSION. */
-MUST_CHECK enum inro_err pg_schema(struct pg *g, bool make);
+/* INRO_E_NOT_FOUND: the database is empty and not to be made.  INRO_E_DAMAGED, INRO_E_VERSION; INRO_E_EXISTS of
+ * STORE_TARGET. */
+MUST_CHECK enum inro_err pg_schema(struct pg *g, enum store_opening how);
 /* Rewrites a migration; *ret is the caller's. */
 MUST_CHECK enum inro_err pg_words(const char *sql, char **ret);
 

@@ -61,7 +61,7 @@ static enum inro_err open_place(struct postgres_store *q, const char *place, enu
 	if (e == INRO_OK)
 		e = pg_open(&q->pg, (const char *)url.p);
 	if (e == INRO_OK)
-		e = pg_schema(&q->pg, how == STORE_MAKE);
+		e = pg_schema(&q->pg, how);
 	if (e == INRO_OK)
 		e = text_set(&q->store.name, q->pg.name);
 	return e;

@@ -101,8 +101,18 @@ static enum inro_err make_file(const char *path)
 	if (e == INRO_OK)
 		e = file_take_shared_name(part, path);
 	if (part)
-		unlink(part);
+		db_remove(part);
 	return e == INRO_E_EXISTS ? INRO_OK : e;
+}
+
+/* Opened for writing it would be brought to this program's version, which those who use it may not know. */
+static enum inro_err check_target(const char *path)
+{
+	struct db *d = NULL;
+	enum inro_err e = db_open(path, DB_READ_ONLY, schema(), &d);
+
+	db_close(d);
+	return e == INRO_E_VERSION ? store_not_new(path) : INRO_OK;
 }
 
 static enum inro_err open_file(const char *path, enum store_opening how, struct db **ret)
@@ -118,6 +128,8 @@ static enum inro_err open_file(const char *path, enum store_opening how, struct 
 			       path);
 	if (missing)
 		e = make_file(path);
+	else if (how == STORE_TARGET)
+		e = check_target(path);
 	return e == INRO_OK ? db_open(path, DB_READ_WRITE, schema(), ret) : e;
 }
 
@@ -481,6 +493,18 @@ static enum inro_err sqlite_patience(struct store *s, int ms)
 {
 	db_busy_timeout(own(s)->db, ms);
 	return INRO_OK;
+}
+
+enum inro_err store_file_name(const char *made, const char *path)
+{
+	enum inro_err e = db_check_closed(made);
+
+	return e == INRO_OK ? file_take_name(made, path) : e;
+}
+
+void store_file_remove(const char *path)
+{
+	db_remove(path);
 }
 
 static enum inro_err sqlite_backup(struct store *s, const char *path)

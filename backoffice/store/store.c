@@ -49,7 +49,7 @@ static enum inro_err open_default(enum store_opening how, struct store **ret)
 {
 	AUTO(free_chars) char *home = NULL;
 	AUTO(free_chars) char *path = NULL;
-	enum inro_err e = homedir(how == STORE_MAKE, &home);
+	enum inro_err e = homedir(how != STORE_EXISTING, &home);
 
 	if (e != INRO_OK)
 		return e;
@@ -112,6 +112,11 @@ enum inro_err store_check_form(const char *name, int64_t version)
 		       "%s has been brought to version %lld by another program, this one knows version %zu; start "
 		       "the later one in its place",
 		       name, (long long)version, store_sqlite_migrations_n);
+}
+
+enum inro_err store_not_new(const char *name)
+{
+	return err_set(INRO_E_EXISTS, "%s is not empty (it is a back office of another version); name a new database", name);
 }
 
 enum inro_err store_begin(struct store *s, enum store_access access)

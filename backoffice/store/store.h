@@ -21,6 +21,7 @@ struct store;
 enum store_opening {
 	STORE_MAKE,	/* makes the tables, of SQLite also the file and its folder, when missing */
 	STORE_EXISTING, /* INRO_E_NOT_FOUND then, and nothing is made */
+	STORE_TARGET,	/* as STORE_MAKE, but one of another version is left as it is: INRO_E_EXISTS */
 };
 
 /* "sqlite:PATH" or "postgresql://USER@HOST/DATABASE"; NULL: INRO_DB from the environment, else
@@ -186,6 +187,10 @@ MUST_CHECK enum inro_err store_now(struct store *s, int64_t *ret_ms);
 /* A copy of the whole in one file, while in use.  INRO_E_UNSUPPORTED: this kind has no files;
  * INRO_E_EXISTS. */
 MUST_CHECK enum inro_err store_backup(struct store *s, const char *path);
+/* Gives the file of an SQLite store, closed by all, its name; nothing beside it is needed then.  INRO_E_EXISTS; what fails
+ * leaves it under the first name. */
+MUST_CHECK enum inro_err store_file_name(const char *made, const char *path);
+void store_file_remove(const char *path);
 /* The database's own check of its files, as far as it has one, and of what rows refer to. */
 MUST_CHECK enum inro_err store_check(struct store *s);
 /* Where the records are, without credentials, for people. */

@@ -39,6 +39,8 @@ static enum inro_err copy_beside(struct db *d, const char *part, const char *pat
 	if (e != INRO_OK)
 		return e;
 	e = vacuum_into(d, part);
+	if (e == INRO_E_FULL) /* SQLite tells of the database that is read */
+		e = err_set(e, "'%s': no space left on the device; free some and try again", path);
 	if (e == INRO_OK)
 		e = sync_file(part);
 	if (e == INRO_OK)
@@ -63,6 +65,34 @@ enum inro_err db_copy_to(struct db *d, const char *path)
 	}
 	unlink(part); /* left by one that was killed */
 	return copy_beside(d, part, to);
+}
+
+enum inro_err db_check_closed(const char *path)
+{
+	AUTO(free_chars) char *log = NULL;
+
+	if (asprintf(&log, "%s-wal", path) < 0) {
+		log = NULL;
+		return err_set(INRO_E_NO_MEMORY, "no memory for a path");
+	}
+	if (access(log, F_OK) != 0)
+		return INRO_OK;
+	return err_set(INRO_E_IO, "'%s' can't be put into its file; is the disk full?", log);
+}
+
+void db_remove(const char *path)
+{
+	static const char *const beside[] = { "", "-wal", "-shm", "-journal" };
+	SCOPED(err_kept) kept = err_keep();
+
+	for (size_t i = 0; i < ARRAY_LEN(beside); i++) {
+		AUTO(free_chars) char *name = NULL;
+
+		if (asprintf(&name, "%s%s", path, beside[i]) < 0)
+			name = NULL;
+		else
+			(void)unlink(name);
+	}
 }
 
 enum inro_err db_fold(struct db *d)

@@ -104,6 +104,10 @@ MUST_CHECK enum inro_err db_fold(struct db *d);
 /* A consistent copy to a new file (0600, INRO_E_EXISTS when there is one), while in use; it is on
  * disk before this returns, without what was deleted, and needs no other file beside it. */
 MUST_CHECK enum inro_err db_copy_to(struct db *d, const char *path);
+/* INRO_OK: the last one who had it open has put all of its log into the file.  Where that failed he was not told. */
+MUST_CHECK enum inro_err db_check_closed(const char *path);
+/* Removes a database that nobody has open: the file, and what SQLite has beside it. */
+void db_remove(const char *path);
 /* PRAGMA quick_check: INRO_E_DAMAGED with the first finding. */
 MUST_CHECK enum inro_err db_check(struct db *d);
 

@@ -1,4 +1,5 @@
 /* test_store_faults - what becomes of a store when others, the disk or the server fail it. */
+#include <glob.h>
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -267,6 +268,29 @@ static void test_full_disk(void **state)
 	OK(store_check(s));
 	add_one(s, "again");
 	store_close(s);
+}
+
+static int make_on_full(void *arg)
+{
+	struct rlimit small = { .rlim_cur = 1 << 17, .rlim_max = 1 << 17 };
+	struct store *s = NULL;
+
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	return store_open(arg, &s) == INRO_OK;
+}
+
+/* A database that could not be made leaves nothing of what was written for it. */
+static void test_not_made(void **state)
+{
+	char url[600], pattern[600];
+	glob_t found;
+
+	(void)state;
+	snprintf(url, sizeof url, "sqlite:%s", scratch_path("never.db"));
+	snprintf(pattern, sizeof pattern, "%s*", scratch_path("never.db"));
+	assert_int_equal(scratch_child(make_on_full, url), 0);
+	assert_int_equal(glob(pattern, 0, NULL, &found), GLOB_NOMATCH);
 }
 
 /* ---- PostgreSQL ---- */
@@ -543,6 +567,7 @@ int main(void)
 {
 	const struct CMUnitTest sqlite[] = {
 		cmocka_unit_test(test_full_disk),
+		cmocka_unit_test(test_not_made),
 		cmocka_unit_test(test_words_of_migrations),
 		cmocka_unit_test(test_codes),
 	};

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "backoffice/core/cred.h"
@@ -14,6 +15,7 @@
 #include "backoffice/core/upkeep.h"
 #include "backoffice/core/where.h"
 #include "tests/lib/office.h"
+#include "tests/lib/scratch.h"
 
 #define OK(x)	    assert_int_equal(x, INRO_OK)
 #define FAILS(e, x) assert_int_equal(x, e)
@@ -137,13 +139,23 @@ static enum inro_err make_whole(struct core *core, void *arg)
 	return e;
 }
 
-static void set_version(int n)
+static void set_version_of(const char *db, int n)
 {
 	char sql[64];
 
 	snprintf(sql, sizeof sql,
 		 office_on_postgres() ? "UPDATE inro_schema SET version = %d" : "PRAGMA user_version = %d", n);
-	office_sql(DB, sql);
+	office_sql(db, sql);
+}
+
+static void set_version(int n)
+{
+	set_version_of(DB, n);
+}
+
+static long long version_of(const char *db)
+{
+	return office_ask(db, office_on_postgres() ? "SELECT version FROM inro_schema" : "PRAGMA user_version");
 }
 
 static void go_back(const char *const *steps, size_t n, int version)
@@ -316,6 +328,62 @@ static void test_under_a_later_one(void **state)
 	add_device("late", NULL);
 }
 
+/* Somebody's back office, as programs of another version use it, is no place for a copy, and stays of that version. */
+static void test_no_copy_over_another(void **state)
+{
+	static const char there[] = "there.db";
+	const int versions[] = { 10, (int)store_version() + 1 };
+
+	(void)state;
+	core_close(office_open(there));
+	for (size_t i = 0; i < ARRAY_LEN(to_10); i++)
+		office_sql(there, to_10[i]);
+	for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
+		set_version_of(there, versions[i]);
+		FAILS(INRO_E_EXISTS, upkeep_copy(c, office_url(there), &(struct upkeep) { 0 }, &(struct upkeep_report) { 0 }));
+		assert_non_null(strstr(err_detail(INRO_E_EXISTS), "name a new database"));
+		assert_int_equal(version_of(there), versions[i]);
+	}
+}
+
+struct backing_up {
+	char path[256];
+	size_t rows;
+};
+
+static void not_there_yet(void *arg, const char *table, int64_t rows)
+{
+	struct backing_up *b = arg;
+
+	(void)table;
+	(void)rows;
+	assert_int_not_equal(access(b->path, F_OK), 0);
+	b->rows++;
+}
+
+/* Who is killed leaves nothing by a backup's name that has not everything in it. */
+static void test_backup_is_whole(void **state)
+{
+	struct backing_up b = { 0 };
+	const struct upkeep how = { not_there_yet, &b };
+	struct upkeep_report r = { 0 };
+	char url[300];
+
+	(void)state;
+	snprintf(b.path, sizeof b.path, "%s", scratch_path("kept.db"));
+	OK(upkeep_backup(c, b.path, &how, &r));
+	assert_int_equal(b.rows != 0, office_on_postgres()); /* a file is copied by its pages */
+	snprintf(url, sizeof url, "sqlite:%s", b.path);
+	{
+		struct core *kept = office_open_as(NULL, (struct core_options) { .db = url });
+
+		OK(upkeep_check(kept, &(struct upkeep) { 0 }, &r));
+		assert_true(r.rows > 20);
+		core_close(kept);
+	}
+	FAILS(INRO_E_EXISTS, upkeep_backup(c, b.path, &how, &r));
+}
+
 /* A form that is not what it was is seen at the first certificate that is stored by it. */
 static void test_another_form(void **state)
 {
@@ -343,6 +411,8 @@ int main(void)
 		cmocka_unit_test(test_it_goes_on),
 		cmocka_unit_test(test_from_7),
 		cmocka_unit_test(test_under_a_later_one),
+		cmocka_unit_test(test_no_copy_over_another),
+		cmocka_unit_test(test_backup_is_whole),
 		cmocka_unit_test(test_another_form),
 	};
 

@@ -415,6 +415,33 @@ static void test_copy(void **state)
 	db_rollback(d);
 }
 
+static int leave_open(void *arg)
+{
+	struct db *d = things_open(arg);
+
+	return things_add(d, "a") != INRO_OK;
+}
+
+/* What a killed process, or a full disk, leaves beside a database is seen, and goes with it. */
+static void test_closed_and_removed(void **state)
+{
+	(void)state;
+	assert_int_equal(scratch_child(leave_open, (void *)(uintptr_t) "left.db"), 0);
+	assert_int_equal(db_check_closed(scratch_path("left.db")), INRO_E_IO);
+	db_close(things_open("left.db"));
+	OK(db_check_closed(scratch_path("left.db")));
+	db_remove(scratch_path("left.db"));
+	assert_int_equal(scratch_child(leave_open, (void *)(uintptr_t) "left.db"), 0);
+	scratch_file("left.db-journal", "x", 1);
+	db_remove(scratch_path("left.db"));
+	for (const char *const *end = (const char *const[]) { "", "-wal", "-shm", "-journal", NULL }; *end; end++) {
+		char name[32];
+
+		snprintf(name, sizeof name, "left.db%s", *end);
+		assert_int_equal(access(scratch_path(name), F_OK), -1);
+	}
+}
+
 static void test_failing_migration(void **state)
 {
 	static const char *const bad[] = { "CREATE TABLE a(x)",
@@ -457,6 +484,7 @@ int main(void)
 		cmocka_unit_test(test_waits_for_the_other),
 		cmocka_unit_test(test_last_id_and_changes),
 		cmocka_unit_test(test_copy),
+		cmocka_unit_test(test_closed_and_removed),
 		cmocka_unit_test(test_failing_migration),
 	};
 

@@ -1,6 +1,7 @@
 /* upkeep - see upkeep.h. */
 #include "backoffice/core/upkeep.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -148,7 +149,7 @@ enum inro_err upkeep_copy(struct core *c, const char *url, const struct upkeep *
 
 	if (e != INRO_OK)
 		return refused(c, &b, e);
-	e = store_open(url, &to);
+	e = store_open_as(url, STORE_TARGET, &to);
 	return e == INRO_OK ? copy_to(c, to, b.action, how, ret) : e;
 }
 
@@ -162,8 +163,8 @@ static enum inro_err sqlite_url(const char *path, char **ret)
 	return *ret ? INRO_OK : err_set(INRO_E_NO_MEMORY, "no memory for a path");
 }
 
-static enum inro_err backup_rows(struct core *c, const char *path, const struct upkeep *how,
-				 struct upkeep_report *ret)
+static enum inro_err copy_rows(struct core *c, const char *path, const struct upkeep *how,
+			       struct upkeep_report *ret)
 {
 	AUTO(free_chars) char *url = NULL;
 	AUTO(close_store) struct store *to = NULL;
@@ -171,13 +172,25 @@ static enum inro_err backup_rows(struct core *c, const char *path, const struct 
 
 	if (e == INRO_OK)
 		e = store_open(url, &to);
-	if (e == INRO_OK)
-		e = transfer_copy(c->store, to, how, ret);
-	if (e != INRO_OK && to) {
-		store_close(to);
-		to = NULL;
-		unlink(path);
+	return e == INRO_OK ? transfer_copy(c->store, to, how, ret) : e;
+}
+
+/* Under another name until it is whole: its name never shows a database that has nothing in it yet. */
+static enum inro_err backup_rows(struct core *c, const char *path, const struct upkeep *how,
+				 struct upkeep_report *ret)
+{
+	AUTO(free_chars) char *part = NULL;
+	enum inro_err e;
+
+	if (asprintf(&part, "%s.%ld.part", path, (long)getpid()) < 0) {
+		part = NULL;
+		return err_set(INRO_E_NO_MEMORY, "no memory for a path");
 	}
+	store_file_remove(part); /* left by one that was killed */
+	e = copy_rows(c, part, how, ret);
+	if (e == INRO_OK)
+		e = store_file_name(part, path);
+	store_file_remove(part);
 	return e;
 }
 
