@@ -116,6 +116,7 @@ inro_test_properties(fuzz_pki_hostile "fuzz" 300)
 inro_test(unit/test_core_lease.c LINKS inro_testoffice)
 inro_test(unit/test_core_status.c LINKS inro_testoffice)
 inro_test(unit/test_core_life.c LINKS inro_testoffice)
+inro_test(unit/test_core_lists.c LINKS inro_testoffice)
 inro_test(unit/test_core_provision.c LINKS inro_testoffice)
 inro_script_test(integration/test_provision_killed.sh)
 inro_script_test(integration/test_psk_killed.sh)
@@ -175,6 +176,7 @@ foreach(name
 		core_bulk
 		core_lease
 		core_life
+		core_lists
 		core_provision
 		core_status
 		core_ahead
@@ -222,6 +224,7 @@ foreach(name
 		core_issue
 		core_lease
 		core_life
+		core_lists
 		core_provision
 		core_login
 		core_marks

@@ -216,7 +216,7 @@ enum inro_err ca_crl_check(const struct call *c)
 enum inro_err ca_crl_run(const struct call *c, json_t **ret)
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
-	SCOPED(ca_view) v = { 0 };
+	unsigned shards = 0;
 	const char *out = to_stdout(call_opt(c, "out")) ? NULL : call_opt(c, "out");
 	struct crl_wish wish = {
 		.ca = call_arg(c, 0),
@@ -230,8 +230,8 @@ enum inro_err ca_crl_run(const struct call *c, json_t **ret)
 	if (!e && !call_has(c, "all-shards"))
 		return make_list(core, c, &wish, out, ret);
 	if (!e)
-		e = ca_get(core, wish.ca, &v);
-	return e ? e : make_shards(core, c, &wish, v.policy.shards, ret);
+		e = ca_crl_shards(core, &wish, &shards);
+	return e ? e : make_shards(core, c, &wish, shards, ret);
 }
 
 static int64_t said(const struct call *c, const char *opt, const char *none)

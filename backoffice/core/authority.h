@@ -49,7 +49,7 @@ MUST_CHECK enum inro_err ca_drop_next(struct core *c, const struct ca *ca);
 /* In a write transaction: the present key becomes an earlier one, *next the present one; of it what
  * is not said here (state, name, counters) stays.  The old certificate is superseded. */
 struct ca_turn {
-	struct ca *next; /* key_uri, cert, dates, parent, chain, subject, settings, csr */
+	struct ca *next; /* key_uri, cert, dates, parent, chain, subject, csr; settings as ca_policy_turn() has it */
 	struct bytes new_with_old, old_with_new; /* none: not a root */
 	int64_t ret_replaces; /* the record of the old certificate */
 };

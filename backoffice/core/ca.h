@@ -251,6 +251,8 @@ struct crl_wish {
 	bool delta;	/* what has changed since the last complete list */
 	unsigned generation; /* of the key that signs, whose certificates it lists; 0: the present one */
 	const char *file; /* it is for crl_save() to that file, or one beside it; NULL: it is pulled */
+	/* The complete list that it continues, and that one's time; 0: the last one that was made. */
+	int64_t base, base_at;
 };
 struct crl_info {
 	int64_t number, this_update, next_update;
@@ -263,6 +265,8 @@ struct crl_info {
 struct crl;
 MUST_CHECK enum inro_err ca_crl_list(struct core *c, const struct crl_wish *w, struct crl *list,
 				     struct crl_info *ret_info);
+/* How many lists there are of what the wish's key has signed; 0: one, which is not divided. */
+MUST_CHECK enum inro_err ca_crl_shards(struct core *c, const struct crl_wish *w, unsigned *ret);
 /* The lists of n shards from w->shard on, by one look at the certificates: lists[n] and ret[n]. */
 #define CRL_AT_ONCE 64
 MUST_CHECK enum inro_err ca_crl_lists(struct core *c, const struct crl_wish *w, size_t n,

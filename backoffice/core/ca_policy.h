@@ -2,8 +2,8 @@
  * ca_policy - how a CA's revocation lists are made, as the JSON object in its record says.
  *
  * 1. A policy that was read is within its bounds; what the object does not say is as below.
- * 2. Of how many shards the lists are is fixed once the CA has certified anything but CAs: each
- *    certificate names the list that it would be on.
+ * 2. Of how many shards the lists are, and where shards are, is fixed once the CA's key has certified anything but
+ *    that CA: each certificate names the list that it would be on.
  */
 #ifndef INRO_BACKOFFICE_CORE_CA_POLICY_H
 #define INRO_BACKOFFICE_CORE_CA_POLICY_H
@@ -25,5 +25,8 @@ MUST_CHECK enum inro_err ca_policy_begin(struct ca *ca, const struct ca_settings
 /* The same policy for the CA's next key, with other addresses where they are not NULL.  INRO_E_ARG
  * when the new lists would be at the old ones' address. */
 MUST_CHECK enum inro_err ca_policy_roll(struct ca *ca, const char *crl_url, const char *delta_url);
+/* When that key takes over: of the policy in *next the addresses and the shards, of the CA's as it is now the rest, which
+ * may have been changed since. */
+MUST_CHECK enum inro_err ca_policy_turn(struct ca *ca, const struct ca *next);
 
 #endif

@@ -200,7 +200,7 @@ static enum inro_err take_next(struct ca *ca, const struct ca *next)
 	if (e == INRO_OK)
 		e = text_set(&ca->subject, next->subject);
 	if (e == INRO_OK)
-		e = text_set(&ca->settings, next->settings);
+		e = ca_policy_turn(ca, next);
 	if (e == INRO_OK)
 		e = blob_set(&ca->cert, blob_bytes(&next->cert));
 	if (e == INRO_OK)

@@ -169,23 +169,38 @@ static enum inro_err check_policy(const struct ca *ca, const struct ca_policy *p
 	return e;
 }
 
-/* What was certified before names another list. */
-static enum inro_err check_unused(struct core *c, const struct ca *ca)
+/* Has the present key certified anybody but its own CA: STORE_NONE, one who is no CA; STORE_NE, another CA? */
+static enum inro_err has_issued(struct core *c, const struct ca *ca, enum store_op own, bool *ret)
 {
 	const struct store_cond conds[] = {
 		{ .field = "ca", .number = ca->id },
-		{ .field = "own_ca", .op = STORE_NONE },
+		{ .field = "ca_generation", .number = ca->generation },
+		{ .field = "own_ca", .op = own, .number = ca->id },
 	};
 	const struct store_query q = { STORE_WHERE(conds), .limit = 1 };
 	SCOPED(credential) rec = { 0 };
 	enum inro_err e = store_find(c->store, &q, &rec);
 
-	if (e == INRO_OK)
-		return err_set(INRO_E_STATE,
-			       "CA '%s' has issued certificates that name its lists as they are; "
-			       "only before that they can be divided otherwise",
-			       ca->name);
+	*ret = *ret || e == INRO_OK;
 	return e == INRO_E_NOT_FOUND ? INRO_OK : e;
+}
+
+/* What was certified before names another list: by RFC 5280 6.3.3 (b) one that says of itself that it is for another
+ * address, or without its certificates, is none for it. */
+static enum inro_err check_unused(struct core *c, const struct ca *ca)
+{
+	bool issued = false;
+	enum inro_err e = has_issued(c, ca, STORE_NONE, &issued);
+
+	if (e == INRO_OK)
+		e = has_issued(c, ca, STORE_NE, &issued);
+	if (e == INRO_OK && issued)
+		return err_set(INRO_E_STATE,
+			       "CA '%s' has issued certificates that name its lists as they are; how these are divided, "
+			       "and where divided ones are, can be said only before that, or for another key (inro ca "
+			       "rollover)",
+			       ca->name);
+	return e;
 }
 
 static enum inro_err put_member(json_t *doc, const struct member *m, struct ca_policy *p)
@@ -287,6 +302,24 @@ enum inro_err ca_policy_roll(struct ca *ca, const char *crl_url, const char *del
 	return e == INRO_OK && (ca->settings || crl_url || delta_url) ? write_policy(&p, ca) : e;
 }
 
+/* How its lists are divided was decided with their addresses, when the key was made. */
+enum inro_err ca_policy_turn(struct ca *ca, const struct ca *next)
+{
+	SCOPED(ca_policy) p = { 0 };
+	SCOPED(ca_policy) lists = { 0 };
+	const struct ca then = { .name = ca->name, .settings = next->settings };
+	enum inro_err e = ca_policy_read(ca, &p);
+
+	if (e == INRO_OK)
+		e = ca_policy_read(&then, &lists);
+	if (e == INRO_OK)
+		e = text_set(&p.crl_url, lists.crl_url);
+	if (e == INRO_OK)
+		e = text_set(&p.delta_url, lists.delta_url);
+	p.shards = lists.shards;
+	return e == INRO_OK && (ca->settings || next->settings) ? write_policy(&p, ca) : e;
+}
+
 static enum inro_err take_settings(const struct ca *ca, const struct ca_settings *in, struct ca_policy *p)
 {
 	enum inro_err e = take_numbers(in, p);
@@ -316,16 +349,23 @@ enum inro_err ca_policy_begin(struct ca *ca, const struct ca_settings *in)
 	return e == INRO_OK ? write_policy(&p, ca) : e;
 }
 
+static bool moves_lists(const struct ca_policy *was, const struct ca_policy *is)
+{
+	return was->shards != is->shards ||
+	       (is->shards && strcmp(text_or_empty(was->crl_url), text_or_empty(is->crl_url)) != 0);
+}
+
 static enum inro_err change_policy(struct core *c, struct ca *ca, const struct ca_settings *in)
 {
+	SCOPED(ca_policy) was = { 0 };
 	SCOPED(ca_policy) p = { 0 };
-	unsigned shards;
-	enum inro_err e = ca_policy_read(ca, &p);
+	enum inro_err e = ca_policy_read(ca, &was);
 
-	shards = p.shards;
+	if (e == INRO_OK)
+		e = ca_policy_read(ca, &p);
 	if (e == INRO_OK)
 		e = take_settings(ca, in, &p);
-	if (e == INRO_OK && p.shards != shards)
+	if (e == INRO_OK && moves_lists(&was, &p))
 		e = check_unused(c, ca);
 	return e == INRO_OK ? write_policy(&p, ca) : e;
 }

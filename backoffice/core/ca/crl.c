@@ -215,6 +215,10 @@ static enum inro_err load_part(struct core *c, struct listing *l, struct part *p
 
 	crl_scope_clear(&p->scope);
 	e = load_scope(c, l, p, &p->scope);
+	if (e == INRO_OK && l->in->base) {
+		p->scope.full_number = l->in->base;
+		p->scope.full_at = l->in->base_at;
+	}
 	if (e == INRO_OK && l->in->delta && !p->scope.full_number)
 		e = err_set(INRO_E_STATE,
 			    "CA '%s' has made no complete list yet that a delta could continue",
@@ -441,6 +445,21 @@ static enum inro_err set_parts(struct listing *l, struct crl *lists, size_t n)
 		l->parts[l->n].crl = &lists[l->n];
 	}
 	return INRO_OK;
+}
+
+enum inro_err ca_crl_shards(struct core *c, const struct crl_wish *w, unsigned *ret)
+{
+	SCOPED(ca) ca = { 0 };
+	SCOPED(ca_policy) p = { 0 };
+	enum inro_err e = ca_load(c, w->ca, &ca);
+
+	if (e == INRO_OK)
+		e = ca_as_of(c, w->generation, &ca);
+	if (e == INRO_OK)
+		e = ca_policy_read(&ca, &p);
+	if (e == INRO_OK)
+		*ret = p.shards;
+	return e;
 }
 
 enum inro_err ca_crl_lists(struct core *c, const struct crl_wish *w, size_t n, struct crl *lists,

@@ -202,13 +202,29 @@ static enum inro_err publish_work(struct core *c, void *arg)
 	return e;
 }
 
+/* Who fetches lists has seen those that are given out, not what `inro ca crl` made meanwhile. */
+static enum inro_err continue_published(struct core *c, const struct crl_out *l, struct crl_wish *w)
+{
+	struct crl_out full = { .ca = l->ca, .generation = l->generation, .shard = l->shard };
+	enum inro_err e = find_newest(c, &full);
+
+	if (e == INRO_OK) {
+		w->base = full.number;
+		w->base_at = full.this_update;
+	}
+	return e == INRO_E_NOT_FOUND ? INRO_OK : e;
+}
+
 static enum inro_err publish(struct core *c, const struct crl_wish *w, struct crl_out *l,
 			     struct crl_info *ret)
 {
 	SCOPED(crl) list = { 0 };
 	struct publishing p = { .list = &list };
-	enum inro_err e = ca_crl_list(c, w, &list, ret);
+	struct crl_wish wish = *w;
+	enum inro_err e = continue_published(c, l, &wish);
 
+	if (e == INRO_OK)
+		e = ca_crl_list(c, &wish, &list, ret);
 	l->number = ret->number;
 	l->this_update = ret->this_update;
 	l->next_update = ret->next_update;
