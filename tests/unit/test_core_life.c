@@ -416,6 +416,60 @@ static void test_crl_without_pin(void **state)
 	core_close(c);
 }
 
+/* ---- destroyed ---- */
+
+static void end(struct core *c, const char *ref)
+{
+	SCOPED(cred) revoked = { 0 };
+	SCOPED(cred) retired = { 0 };
+
+	OK(cred_revoke(c, ref, &(struct cred_revocation) { .reason = "superseded" }, &revoked));
+	OK(cred_retire(c, ref, NULL, NULL, &retired));
+}
+
+static char other[24];
+
+/* Another program has found that this certificate has the key, too, and left the key where it is. */
+static void destroy_other(void)
+{
+	char sql[96];
+
+	office_before_write = NULL;
+	snprintf(sql, sizeof sql, "UPDATE credential SET state = 'destroyed' WHERE id = %s", other + 3);
+	office_sql(office_db, sql);
+	office_sql(office_db, "UPDATE tally SET n = n - 1 WHERE name = 'certificate/retired'");
+}
+
+/* Two certificates of one key, destroyed at once: it goes with the second. */
+static void test_destroyed_at_once(void **state)
+{
+	const struct provision_request r = { .device = "d", .token = "line", .label = office_label, .ca = "issuing",
+					     .profile = "tls-client" };
+	SCOPED(provision_result) p = { 0 };
+	SCOPED(device) d = { 0 };
+	SCOPED(cred) next = { 0 };
+	SCOPED(cred) gone = { 0 };
+	SCOPED(buf) evidence = { 0 };
+	size_t keys = office_count("line", CKO_PRIVATE_KEY);
+	char ref[24];
+
+	OK(device_add(*state, "d", NULL, &d));
+	OK(device_provision(*state, &r, &p));
+	snprintf(ref, sizeof ref, "id:%lld", (long long)p.cert.rec.id);
+	OK(cred_renew(*state, ref, &(struct cred_renewal) { 0 }, &next));
+	snprintf(other, sizeof other, "id:%lld", (long long)next.rec.id);
+	end(*state, ref);
+	end(*state, other);
+	assert_int_equal(office_count("line", CKO_PRIVATE_KEY), keys + 1);
+	office_before_write = destroy_other;
+	OK(cred_destroy(*state, ref, NULL, &evidence, &gone));
+	assert_int_equal(gone.rec.state, CRED_DESTROYED);
+	assert_int_equal(office_count("line", CKO_PRIVATE_KEY), keys);
+	buf_add_u8(&evidence, 0);
+	OK(buf_err(&evidence));
+	assert_non_null(strstr((const char *)evidence.p, "deleted; a search for it afterwards found nothing"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -432,6 +486,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_crl_that_is_not_signed, setup,
 						office_teardown),
 		cmocka_unit_test_setup_teardown(test_crl_without_pin, setup, office_teardown),
+		cmocka_unit_test_setup_teardown(test_destroyed_at_once, setup, office_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, office_with_key, office_drop_key);

@@ -3,6 +3,7 @@
  *
  * 1. First the key in its token, then the record: cut short in between, the same call goes on.
  * 2. What the statement says of a thing was looked at after it was done.
+ * 3. Whether another certificate has the key is asked once more when this one is recorded.
  */
 #include <jansson.h>
 #include <stdio.h>
@@ -21,6 +22,8 @@ struct destroying {
 	struct credential before, after;
 	int64_t shared; /* another certificate of the same key; 0: none */
 	bool ours;	/* of this tenant, which may be told of it */
+	bool left;	/* the key, in its token, for the other one */
+	bool last;	/* that one was destroyed meanwhile */
 	size_t objects; /* that went from the token */
 	char *signer;	/* URI of the audit's key; NULL: none */
 };
@@ -101,9 +104,26 @@ static enum inro_err destroy_work(struct core *c, void *arg)
 	struct destroying *d = arg;
 	const struct cred_change change = { .verb = VERB_DESTROY, .why = d->why };
 	SCOPED(credential) rec = { 0 };
-	enum inro_err e = store_get(c->store, d->before.id, &rec);
+	enum inro_err e = d->left ? find_shared(c, d) : INRO_OK;
 
-	return e == INRO_OK ? cred_apply(c, &rec, &change) : e;
+	d->last = e == INRO_OK && d->left && !d->shared;
+	if (e == INRO_OK && !d->last)
+		e = store_get(c->store, d->before.id, &rec);
+	return e == INRO_OK && !d->last ? cred_apply(c, &rec, &change) : e;
+}
+
+/* Whoever comes last of those that have a key destroys it; of two at once neither would. */
+static enum inro_err destroy_both(struct core *c, struct destroying *d)
+{
+	enum inro_err e;
+
+	do {
+		e = wipe_key(c, d);
+		d->left = d->shared != 0;
+		if (e == INRO_OK)
+			e = core_write(c, destroy_work, d);
+	} while (e == INRO_OK && d->last);
+	return e;
 }
 
 /* ---- the statement ---- */
@@ -183,9 +203,7 @@ static enum inro_err run(struct core *c, struct destroying *d, struct buf *ret)
 	if (e == INRO_OK)
 		e = evidence_signer(c, &d->signer);
 	if (e == INRO_OK)
-		e = wipe_key(c, d);
-	if (e == INRO_OK)
-		e = core_write(c, destroy_work, d);
+		e = destroy_both(c, d);
 	return e == INRO_OK ? tell(c, d, ret) : e;
 }
 
