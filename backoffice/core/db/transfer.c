@@ -145,8 +145,11 @@ static enum inro_err copy_rows(struct store *from, struct store *to, const struc
 	struct upkeep_report there = { 0 };
 	enum inro_err e = empty(to);
 
+	store_defer(to); /* one that fails undoes all */
 	if (e == INRO_OK)
 		e = walk(from, &t, ret);
+	if (e == INRO_OK)
+		e = store_settle(to);
 	if (e == INRO_OK)
 		e = transfer_read(to, how, &there);
 	if (e == INRO_OK && (there.rows != ret->rows ||
