@@ -30,6 +30,7 @@ struct cred_change {
 	const char *why;
 	const char *cause; /* stays in the record; NULL: not said */
 	int64_t with;	   /* the certificate of the same key by which this one goes; 0: none */
+	int64_t at;	   /* revoked or held since then; 0, or a time that is to come: now */
 };
 /* In a write transaction, for a certificate that is to be written: of which form its DER is stored.  Those
  * below do it. */

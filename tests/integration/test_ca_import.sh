@@ -73,6 +73,17 @@ must inro ca import far --cert far.pem --key "$uri" --past e.pem
 [[ $(inro cert list --json | grep -c '"serial"') == 6 ]] || fail "something is there twice: $(inro cert list)"
 [[ $(inro cert show serial:1000000000000005 --json | value subject) == CN=e ]] || fail "the certificate behind an entry is not taken in"
 
+# The list may come after the certificates; its dates are those of the revocations.
+cp -r "$INRO_HOME" before
+sqlite3 "$INRO_HOME/backoffice.db" "UPDATE credential SET state = 'active', revoked_at = NULL, reason = 0, listed_at = NULL WHERE serial = x'1000000000000002'"
+sleep 1.1
+must inro ca import far --cert far.pem --key "$uri" --crl far.crl
+inro ca crl far --out late.crl >/dev/null
+date_of() { openssl crl -in "$1" -noout -text | grep -A 1 1000000000000002 | sed -n 's/ *Revocation Date: //p'; }
+[[ $(date_of late.crl) == "$(date_of far.crl)" && -n $(date_of far.crl) ]] || fail "revoked at $(date_of late.crl), not $(date_of far.crl)"
+rm -rf "$INRO_HOME"
+mv before "$INRO_HOME"
+
 # It goes on: a new list has what the old one had, under a greater number.
 must inro cert revoke serial:1000000000000004
 must inro cert release serial:1000000000000003

@@ -63,6 +63,7 @@ enum inro_err ca_follow(struct core *c, struct credential *rec, const struct crl
 	const struct cred_change change = { .verb = entry->reason == CRL_HOLD ? VERB_HOLD : VERB_REVOKE,
 					    .reason = entry->reason,
 					    .invalid_at = entry->invalid_since,
+					    .at = entry->revoked_at,
 					    .why = "on the list of its CA" };
 
 	struct cred_kin *kin = NULL;

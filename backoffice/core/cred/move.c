@@ -23,19 +23,23 @@
 #include "backoffice/pki/crl.h"
 #include "base/clock.h"
 
+static int64_t since(const struct cred_change *change, int64_t now)
+{
+	return change->at > 0 && change->at < now ? change->at : now;
+}
+
 /* On the CRL since the first of hold and revocation. */
 static void put_on_crl(struct credential *rec, const struct cred_change *change, int64_t now)
 {
 	if (!rec->revoked_at)
-		rec->revoked_at = now;
+		rec->revoked_at = since(change, now);
 	rec->reason = change->reason;
 	rec->invalid_at = change->invalid_at;
 }
 
 static void hold(struct credential *rec, const struct cred_change *change, int64_t now)
 {
-	(void)change;
-	rec->revoked_at = now;
+	rec->revoked_at = since(change, now);
 	rec->reason = CRL_HOLD;
 }
 
@@ -276,6 +280,7 @@ enum inro_err cred_apply_key(struct core *c, struct credential *rec, const struc
 	    !key_use_ends(change->reason))
 		return e;
 	with.with = rec->id;
+	with.at = 0;
 	e = find_kin(c, rec, &items, &n);
 	kin = calloc(n + 1, sizeof *kin);
 	if (e == INRO_OK && !kin)
