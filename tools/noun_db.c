@@ -1,4 +1,6 @@
 /* noun_db - the database of the back office as a whole. */
+#include <stdio.h>
+
 #include "backoffice/core/issue_time.h"
 #include "backoffice/core/upkeep.h"
 #include "backoffice/store/store.h"
@@ -31,13 +33,24 @@ static void show_rows(void *arg, const char *table, int64_t rows)
 
 static json_t *report_json(const struct upkeep_report *r)
 {
-	return json_pack("{s:I s:I s:o}", "rows", (json_int_t)r->rows, "events",
+	return json_pack("{s:I s:I s:o s:o*}", "rows", (json_int_t)r->rows, "events",
 			 (json_int_t)r->events, "digest",
-			 json_of_hex(BYTES(r->digest, sizeof r->digest)));
+			 json_of_hex(BYTES(r->digest, sizeof r->digest)), "later",
+			 r->later ? json_integer(r->later) : NULL);
 }
 
 typedef enum inro_err upkeep_work(struct core *core, const struct call *c, const struct upkeep *how,
 				  struct upkeep_report *ret);
+
+/* Whoever goes on with the copy would lose what others were told is done. */
+static void tell_later(const struct upkeep_report *r)
+{
+	if (r->later)
+		fprintf(stderr,
+			"inro: note: %lld events were written while it was copied, and are not in the copy: stop what writes, "
+			"and copy again to a new database\n",
+			(long long)r->later);
+}
 
 /* One way for all that goes through every row. */
 static enum inro_err with_progress(const struct call *c, upkeep_work *work, json_t **ret)
@@ -51,6 +64,8 @@ static enum inro_err with_progress(const struct call *c, upkeep_work *work, json
 	if (!e)
 		e = work(core, c, &how, &r);
 	progress_end(&p);
+	if (!e)
+		tell_later(&r);
 	return e ? e : json_give(report_json(&r), ret);
 }
 

@@ -346,6 +346,37 @@ static void test_no_copy_over_another(void **state)
 	}
 }
 
+static void add_meanwhile(void *arg, const char *table, int64_t rows)
+{
+	int64_t *times = arg;
+
+	(void)table;
+	(void)rows;
+	if ((*times)++ == 0) {
+		struct core *writer = office_open(DB);
+		SCOPED(device) d = { 0 };
+
+		OK(device_add(writer, "meanwhile", &(struct device_fields) { 0 }, &d));
+		core_close(writer);
+	}
+}
+
+/* What came to the source meanwhile is counted: whoever goes on with the copy has not got it. */
+static void test_written_meanwhile(void **state)
+{
+	int64_t times = 0;
+	const struct upkeep how = { add_meanwhile, &times };
+	struct upkeep_report r = { 0 };
+
+	(void)state;
+	OK(upkeep_copy(c, office_url("first.db"), &how, &r));
+	assert_int_equal(r.later, 1);
+	assert_int_equal(office_ask("first.db", "SELECT count(*) FROM device WHERE device_id = 'meanwhile'"), 0);
+	OK(upkeep_copy(c, office_url("second.db"), &(struct upkeep) { 0 }, &r));
+	assert_int_equal(r.later, 0);
+	assert_int_equal(office_ask("second.db", "SELECT count(*) FROM device WHERE device_id = 'meanwhile'"), 1);
+}
+
 struct backing_up {
 	char path[256];
 	size_t rows;
@@ -412,6 +443,7 @@ int main(void)
 		cmocka_unit_test(test_from_7),
 		cmocka_unit_test(test_under_a_later_one),
 		cmocka_unit_test(test_no_copy_over_another),
+		cmocka_unit_test(test_written_meanwhile),
 		cmocka_unit_test(test_backup_is_whole),
 		cmocka_unit_test(test_another_form),
 	};

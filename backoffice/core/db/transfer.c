@@ -175,14 +175,26 @@ static enum inro_err copy_into(struct store *from, struct store *to, const struc
 	return e;
 }
 
+/* 0: a damaged database may have none, and is copied as it is. */
+static int64_t events_of(struct store *s)
+{
+	SCOPED(audit_head) head = { 0 };
+
+	return store_get(s, 1, &head) == INRO_OK ? head.count : 0;
+}
+
 enum inro_err transfer_copy(struct store *from, struct store *to, const struct upkeep *how,
 			    struct upkeep_report *ret)
 {
+	int64_t copied;
 	enum inro_err e = store_begin(from, STORE_READ);
 
 	if (e != INRO_OK)
 		return e;
+	copied = events_of(from);
 	e = copy_into(from, to, how, ret);
 	store_rollback(from);
+	if (e == INRO_OK)
+		ret->later = events_of(from) - copied;
 	return e;
 }

@@ -188,6 +188,7 @@ static enum inro_err backup_rows(struct core *c, const char *path, const struct 
 	}
 	store_file_remove(part); /* left by one that was killed */
 	e = copy_rows(c, part, how, ret);
+	ret->later = 0; /* it is no place to go on from */
 	if (e == INRO_OK)
 		e = store_file_name(part, path);
 	store_file_remove(part);
