@@ -5,7 +5,7 @@ inro_library(inro_test_token SOURCES lib/token_keys.c lib/chosen.c LINKS inro_cr
 inro_library(inro_test_alike
 	SOURCES lib/alike.c lib/alike_keys.c lib/alike_ctx.c lib/alike_use.c lib/alike_md.c lib/alike_key.c lib/alike_doc.c
 	LINKS inro_test_token PkgConfig::crypto ssl)
-foreach(part keys sign kinds crypt kem renew mac cipher skey life tss2 pin shown hostile)
+foreach(part agree keys sign kinds crypt kem renew mac cipher skey life tss2 pin shown hostile)
 	inro_test(unit/test_provider_${part}.c LINKS inro_test_token PkgConfig::crypto)
 	add_dependencies(test_provider_${part} inro_ossl)
 endforeach()
@@ -15,7 +15,7 @@ endforeach()
 foreach(part cipher kem)
 	inro_tpm_test(test_provider_${part})
 endforeach()
-foreach(part keys sign kinds crypt kem renew mac cipher hostile)
+foreach(part agree keys sign kinds crypt kem renew mac cipher hostile)
 	inro_foreign_test(test_provider_${part} softhsm)
 endforeach()
 foreach(part keys sign hostile)
