@@ -170,6 +170,9 @@ static enum inro_err agent_settings_run(const struct call *c, json_t **ret)
 	COLUMNS({ "id", "Id" }, { "state", "State" }, { "generation", "Generation" },              \
 		{ "subject", "Subject" }, { "serial", "Serial" }, { "not_before", "Valid from" },  \
 		{ "not_after", "Valid until" }, { "renew_at", "To be renewed" },                       \
+		{ "key", "Key" }, { "ca", "CA" }, { "ca_serial", "Serial of the CA" },             \
+		{ "ca_key_id", "Key of the CA" }, { "cert_file", "Certificate file" },             \
+		{ "key_file", "Key file" }, { "ca_file", "CA file" },                              \
 		{ "secrets", "Symmetric keys" },                                                   \
 		{ "looked_at", "Looked at" }, { "failures", "Failures" }, { "error", "Error" },    \
 		{ "dir", "Folder" })

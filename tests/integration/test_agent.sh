@@ -37,6 +37,13 @@ good_pair
 grep -q '"state": *"valid"' "$T/once" || fail "after the first round: $(cat "$T/once")"
 grep -q '^POST /.well-known/est/issuing/simpleenroll psk$' "$T/est/log" || fail "asked otherwise: $(cat "$T/est/log")"
 [[ $(openssl x509 -in "$T/agent/live/clcert.pem" -noout -subject -nameopt RFC2253) == 'subject=CN=dev-1' ]] || fail "another subject"
+jq -e --arg d "$T/agent/live" '.cert_file == $d + "/clcert.pem" and .key_file == $d + "/ckey.pem" and .ca_file == $d + "/cacert.pem" and
+	(.key | startswith("pkcs11:") and (contains("pin-source") | not)) and .ca == "CN=Agent Test CA"' "$T/once" >/dev/null ||
+	fail "where it is is not told: $(cat "$T/once")"
+told=$(jq -r '.serial, .ca_serial, .ca_key_id' "$T/once" | tr -d '\n')
+[[ $told == "$(for f in live/clcert.pem ../est/ca.pem; do openssl x509 -in "$T/agent/$f" -noout -serial; done |
+	sed 's/serial=//' | tr 'A-F\n' 'a-f ' | tr -d ' ')$(openssl x509 -in "$T/est/ca.pem" -noout -ext subjectKeyIdentifier |
+	tail -1 | tr 'A-F' 'a-f' | tr -d ' :\n')" ]] || fail "the serials are others: $told"
 cmp -s "$T/agent/live/cacert.pem" "$T/est/ca.pem" || fail "cacert.pem is not the CA's"
 [[ $(cat "$T/hooks") == 1 ]] || fail "the command after the renewal did not run once"
 must agent once >/dev/null # nothing is due
@@ -53,6 +60,38 @@ must agent renew >/dev/null
 [[ ! -e $T/agent/gen-1 && -e $T/agent/gen-2 ]] || fail "two generations are not what is kept"
 [[ $(inro key list --token dev --pin-source "$T/pin" --json | grep -o '"label": "dev-1-[0-9]*"' | sort -u | wc -l) == 2 ]] ||
 	fail "keys of dropped generations stay in the token"
+
+# ---- one key for several generations is there as long as one that is kept has it ----
+keys_left() { inro key list --token dev --pin-source "$T/pin" --json | jq '[.[] | .label] | unique | length'; }
+agent_conf 'key = same'
+must agent renew >/dev/null
+cp "$T/pin" "$T/pin.moved"
+sed -i "s|^pin-source = .*|pin-source = $T/pin.moved|" "$T/agent.conf"
+mode refuse
+refused 1 'answers 400' inro agent renew --config "$T/agent.conf"
+good_pair
+mode good
+for _ in 1 2 3; do
+	must agent renew >/dev/null
+	good_pair
+done
+[[ $(keys_left) == 1 ]] || fail "$(keys_left) keys for one"
+resolved=$(readlink -f "$T/agent/live")
+agent_conf 'key-type = ed25519'
+must agent renew >/dev/null
+good_pair
+good_pair "$resolved"
+# a key whose signatures are the same each time makes the same request, and the answer is what is there already
+agent_conf 'key = same'
+kept=$(readlink "$T/agent/live")
+refused 1 'gave the certificate again' inro agent renew --config "$T/agent.conf"
+[[ $(readlink "$T/agent/live") == "$kept" ]] || fail "an old certificate is a renewal"
+good_pair
+agent_conf
+must agent renew >/dev/null
+good_pair
+[[ $(keys_left) == 2 ]] || fail "$(keys_left) keys for two generations"
+agent_conf "after-renewal = echo \$INRO_AGENT_GENERATION >>$T/hooks"
 
 # ---- what must not change anything ----
 before=$(readlink "$T/agent/live")
@@ -135,20 +174,21 @@ rm "$T/est/self.status"
 agent_conf
 
 # ---- what operators ask for: the policy's days, a renewal, commands by name, a status ----
-agent_conf "command = hello=echo said >>$T/ran" 'command = bad=exit 7'
+agent_conf "command = hello=echo said >>$T/ran" 'command = bad=exit 7' "command = env=A=touch $T/cut"
 serial=$(openssl x509 -in "$T/agent/live/clcert.pem" -noout -serial | sed 's/serial=//' | tr 'A-F' 'a-f')
 cat >"$T/est/self" <<J
 {"policy": {"renew_days": 1}, "certificates": [{"serial": "00", "wanted": "2026-01-01T00:00:00Z"}, {"serial": "$serial", "wanted": null}],
  "errands": [{"id": 1, "verb": "run", "name": "hello"}, {"id": 2, "verb": "run", "name": "bad"}, {"id": 3, "verb": "run", "name": "rm -rf"},
-  {"id": 4, "verb": "status", "name": null}, {"id": 5, "verb": "dance"}, {"id": -1, "verb": "run", "name": "hello"}, 7]}
+  {"id": 4, "verb": "status", "name": null}, {"id": 5, "verb": "dance"}, {"id": 6, "verb": "run", "name": "env=A"}, {"id": -1, "verb": "run", "name": "hello"}, 7]}
 J
 echo 864000 >"$T/est/seconds"
 must agent renew >/dev/null
 [[ $(cat "$T/ran") == said ]] || fail "the command did not run once"
-for want in '^1 {"done":true,"answer":""}$' '^2 {"done":false,.*status 7' '^3 {"done":false,.*no command' '^4 {"done":true,.*generation' '^5 {"done":false'; do
+for want in '^1 {"done":true,"answer":""}$' '^2 {"done":false,.*status 7' '^3 {"done":false,.*no command' '^4 {"done":true,.*generation' '^5 {"done":false' '^6 {"done":false,.*no command'; do
 	grep -q "$want" "$T/est/answers" || fail "no answer like $want: $(cat "$T/est/answers")"
 done
-[[ $(wc -l <"$T/est/answers") == 5 ]] || fail "more answers than errands: $(cat "$T/est/answers")"
+[[ $(wc -l <"$T/est/answers") == 6 ]] || fail "more answers than errands: $(cat "$T/est/answers")"
+[[ ! -e $T/cut ]] || fail "a part of a command ran"
 must agent status --json >"$T/status"
 grep -q '"policy_days": 1' "$T/status" || fail "the group's policy is not kept"
 before=$(readlink "$T/agent/live")

@@ -135,12 +135,49 @@ static void refused(void **state)
 			 INRO_E_POLICY);
 }
 
+/* What has room for one CA gets the one that the chain leads to. */
+static void root_first(void **state)
+{
+	SCOPED(est_certs) issued = { 0 };
+	SCOPED(est_certs) cas = { 0 };
+	struct est_pick p;
+
+	(void)state;
+	add(&issued, &sub.cert);
+	add(&cas, &stranger.cert);
+	add(&cas, &root.cert);
+	assert_int_equal(est_pick(&issued, &cas, sub.cert.key.spki, NOW, &p), INRO_OK);
+	assert_int_equal(p.cas_n, 2);
+	assert_true(bytes_equal(p.cas[0], buf_bytes(&root.cert.der)));
+	assert_true(bytes_equal(p.cas[1], buf_bytes(&stranger.cert.der)));
+}
+
+/* A renewal by the same key is answered by a certificate of before. */
+static void not_new(void **state)
+{
+	static const uint8_t serial[] = { 1 };
+	const struct bytes leaf = buf_bytes(&sub.cert.der);
+	struct cert live = sub.cert;
+
+	(void)state;
+	assert_int_equal(est_check_new(leaf, &live), INRO_E_POLICY);
+	live.serial = BYTES(serial, sizeof serial);
+	assert_int_equal(est_check_new(leaf, &live), INRO_OK); /* another one of the same second */
+	live.not_before++;
+	assert_int_equal(est_check_new(leaf, &live), INRO_OK); /* begins earlier, by what clocks differ */
+	live.not_after++;
+	assert_int_equal(est_check_new(leaf, &live), INRO_E_POLICY);
+	live.key.spki = root.cert.key.spki;
+	assert_int_equal(est_check_new(leaf, &live), INRO_OK);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(read_back), cmocka_unit_test(unreadable),
 		cmocka_unit_test(too_many),  cmocka_unit_test(picked),
-		cmocka_unit_test(refused),
+		cmocka_unit_test(refused),   cmocka_unit_test(root_first),
+		cmocka_unit_test(not_new),
 	};
 
 	return cmocka_run_group_tests(tests, make_cas, free_cas);

@@ -562,6 +562,28 @@ static void test_renewal(void **state)
 	EVP_PKEY_free(key);
 }
 
+/* One key, and a signature that is the same each time: the request has no octet that is new. */
+static void test_renewal_by_the_first_request(void **state)
+{
+	SCOPED(buf) csr = { 0 };
+	SCOPED(cred) first = { 0 };
+	SCOPED(cred) second = { 0 };
+	SCOPED(cred) third = { 0 };
+	SCOPED(cred) again = { 0 };
+	struct enrol in;
+
+	(void)state;
+	enrolling_request(office_ec, "CN", "dev", NULL, BYTES_NONE, &csr);
+	in = enrolling_of(&who, dev, &csr);
+	OK(enrol_issue(c, &in, &first));
+	OK(enrol_renew(c, &in, blob_bytes(&first.rec.cert), &second));
+	assert_int_equal(second.rec.replaces, first.rec.id);
+	OK(enrol_renew(c, &in, blob_bytes(&second.rec.cert), &third));
+	assert_int_equal(third.rec.replaces, second.rec.id);
+	OK(enrol_renew(c, &in, blob_bytes(&second.rec.cert), &again));
+	assert_int_equal(again.rec.id, third.rec.id);
+}
+
 static void test_renewal_of_another_ca(void **state)
 {
 	SCOPED(buf) csr = { 0 };
@@ -634,6 +656,7 @@ int main(void)
 		T(test_unconfirmed_by_a_clock_ahead), T(test_expired_unconfirmed),
 		T(test_a_transaction_is_one_request),
 		T(test_renewal),
+		T(test_renewal_by_the_first_request),
 		T(test_renewal_of_another_ca),
 		T(test_wanted),
 		T(test_chain),

@@ -76,6 +76,15 @@ static struct bytes lasting(const struct est_certs *a, const struct est_certs *b
 	return BYTES_NONE;
 }
 
+/* The root that the chain leads to comes first: some files have room for one only. */
+static void add_cas(const struct est_certs *cas, struct bytes root, struct est_pick *p)
+{
+	for (int turn = 0; turn < 2; turn++)
+		for (size_t i = 0; i < cas->n; i++)
+			if (bytes_equal(buf_bytes(&cas->ders[i]), root) == (turn == 0))
+				p->cas[p->cas_n++] = buf_bytes(&cas->ders[i]);
+}
+
 enum inro_err est_pick(const struct est_certs *issued, const struct est_certs *cas,
 		       struct bytes spki, int64_t believed, struct est_pick *ret)
 {
@@ -106,8 +115,22 @@ enum inro_err est_pick(const struct est_certs *issued, const struct est_certs *c
 	if (!p.chain_n && !above)
 		return err_set(INRO_E_SIGNATURE, "no CA of the service signed the certificate that "
 						 "came");
-	for (size_t i = 0; i < cas->n; i++)
-		p.cas[p.cas_n++] = buf_bytes(&cas->ders[i]);
+	add_cas(cas, above ? buf_bytes(&above->der) : BYTES_NONE, &p);
 	*ret = p;
+	return INRO_OK;
+}
+
+enum inro_err est_check_new(struct bytes leaf, const struct cert *live)
+{
+	SCOPED(cert) c = { 0 };
+	enum inro_err e = cert_read(leaf, &c);
+
+	if (e != INRO_OK || !bytes_equal(c.key.spki, live->key.spki))
+		return e;
+	if (bytes_equal(c.serial, live->serial) && bytes_equal(c.issuer, live->issuer))
+		return err_set(INRO_E_POLICY, "the service gave the certificate again that is to be renewed");
+	if (c.not_before < live->not_before && c.not_after < live->not_after)
+		return err_set(INRO_E_POLICY, "the service gave a certificate that is older than the one that is "
+					      "to be renewed");
 	return INRO_OK;
 }

@@ -12,10 +12,13 @@
 
 /* What is to be installed, of what came: borrows from both. */
 struct est_pick {
-	struct bytes leaf, chain[PAIR_CERTS_MAX], cas[PAIR_CERTS_MAX];
+	struct bytes leaf, chain[PAIR_CERTS_MAX], cas[PAIR_CERTS_MAX]; /* the root of the chain first */
 	size_t chain_n, cas_n;
 };
 MUST_CHECK enum inro_err est_pick(const struct est_certs *issued, const struct est_certs *cas,
 				  struct bytes spki, int64_t believed, struct est_pick *ret);
+/* A renewal that keeps its key could be answered by a certificate of before: INRO_E_POLICY when `leaf` is the live one
+ * or began and ends earlier. */
+MUST_CHECK enum inro_err est_check_new(struct bytes leaf, const struct cert *live);
 
 #endif

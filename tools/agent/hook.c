@@ -115,10 +115,11 @@ enum inro_err hook_run_named(const struct agent_settings *s, unsigned generation
 	SCOPED(hook_env) e = { 0 };
 	size_t n = strlen(name);
 
+	/* the name ends at the first '=' of the setting, wherever the one that asks would have it end */
 	for (size_t i = 0; i < s->commands.n; i++) {
 		const char *c = s->commands.items[i];
 
-		if (strncmp(c, name, n) != 0 || c[n] != '=')
+		if (strcspn(c, "=") != n || strncmp(c, name, n) != 0)
 			continue;
 		return make_env(s, generation, "", &e) ? run_one(c + n + 1, &e) :
 							 agent_no_memory();

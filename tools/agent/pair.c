@@ -14,15 +14,16 @@
 #include "base/cryptoki/uri.h"
 #include "base/file.h"
 
-#define LIVE	   "live"
-#define LIVE_NEW   "live.new"
+#define LIVE_NEW   PAIR_LIVE ".new"
 #define GENERATION "gen-"
 #define URI_MAX	   (P11_URI_MAX + 2)
+#define FILES_MAX  ((size_t)512 << 10) /* of certificates: twice what an answer has */
 
 void pair_clear(struct pair *p)
 {
 	free(p->uri);
 	cert_clear(&p->cert);
+	cert_clear(&p->issuer);
 	*p = (struct pair) { 0 };
 }
 
@@ -63,7 +64,7 @@ static bool read_generation(const char *name, unsigned *ret)
 
 enum inro_err pair_live(const struct agent_settings *s, unsigned *ret)
 {
-	AUTO(free_chars) char *link = file_join(s->dir, LIVE);
+	AUTO(free_chars) char *link = file_join(s->dir, PAIR_LIVE);
 	char target[64];
 	ssize_t n;
 
@@ -99,7 +100,7 @@ static enum inro_err write_file(const struct agent_settings *s, unsigned generat
 	return path ? file_write(path, 0644, content) : agent_no_memory();
 }
 
-static enum inro_err read_uri(const struct agent_settings *s, unsigned generation, char **ret)
+enum inro_err pair_uri(const struct agent_settings *s, unsigned generation, char **ret)
 {
 	SCOPED(buf) text = { 0 };
 	enum inro_err e = read_file(s, generation, "uri", URI_MAX, &text);
@@ -120,6 +121,41 @@ static int64_t came_at(const struct agent_settings *s, unsigned generation, int6
 	return path && stat(path, &st) == 0 && st.st_mtime > otherwise ? st.st_mtime : otherwise;
 }
 
+static bool take_issuer(struct bytes one, const struct cert *of, struct cert *ret)
+{
+	SCOPED(cert) c = { 0 };
+
+	if (cert_read(one, &c) != INRO_OK || !bytes_equal(c.subject, of->issuer) ||
+	    cert_verify(of, &c.key) != INRO_OK)
+		return false;
+	*ret = c;
+	c = (struct cert) { 0 };
+	return true;
+}
+
+/* For people: of what can't be read there is none. */
+static bool find_issuer(const struct agent_settings *s, const char *file, struct pair *p)
+{
+	SCOPED(err_kept) kept = err_keep();
+	SCOPED(buf) text = { 0 };
+	struct bytes rest;
+	bool found = false;
+
+	if (read_file(s, p->generation, file, FILES_MAX, &text) != INRO_OK)
+		return false;
+	rest = buf_bytes(&text);
+	if (!pem_is(rest))
+		return take_issuer(rest, &p->cert, &p->issuer);
+	while (!found) {
+		SCOPED(buf) der = { 0 };
+
+		if (pem_next(&rest, PEM_CERT, &der) != INRO_OK)
+			break;
+		found = take_issuer(buf_bytes(&der), &p->cert, &p->issuer);
+	}
+	return found;
+}
+
 enum inro_err pair_load(const struct agent_settings *s, unsigned generation, struct pair *ret)
 {
 	SCOPED(buf) der = { 0 };
@@ -129,10 +165,12 @@ enum inro_err pair_load(const struct agent_settings *s, unsigned generation, str
 	if (e == INRO_OK)
 		e = cert_read(buf_bytes(&der), &p.cert);
 	if (e == INRO_OK)
-		e = read_uri(s, generation, &p.uri);
+		e = pair_uri(s, generation, &p.uri);
 	if (e != INRO_OK)
 		return err_context(e, "generation %u", generation);
 	p.since = came_at(s, generation, p.cert.not_before);
+	if (!find_issuer(s, "chain.pem", &p))
+		(void)find_issuer(s, s->ca_file, &p);
 	*ret = p;
 	p = (struct pair) { 0 };
 	return INRO_OK;
@@ -143,7 +181,7 @@ enum inro_err pair_request(const struct agent_settings *s, unsigned generation,
 {
 	enum inro_err e = read_file(s, generation, "csr.der", CERT_MAX, ret_csr);
 
-	return e == INRO_OK ? read_uri(s, generation, ret_uri) : e;
+	return e == INRO_OK ? pair_uri(s, generation, ret_uri) : e;
 }
 
 static enum inro_err make_folder(const struct agent_settings *s, unsigned generation)
@@ -207,7 +245,7 @@ static enum inro_err write_key(const struct agent_settings *s, unsigned generati
 
 static enum inro_err switch_live(const struct agent_settings *s, unsigned generation)
 {
-	AUTO(free_chars) char *link = file_join(s->dir, LIVE);
+	AUTO(free_chars) char *link = file_join(s->dir, PAIR_LIVE);
 	AUTO(free_chars) char *fresh = file_join(s->dir, LIVE_NEW);
 	char target[64];
 

@@ -25,6 +25,7 @@ struct pair {
 	char *uri;     /* of the key, with its pin-source */
 	int64_t since; /* when it came; not_before may be earlier by what clocks differ */
 	struct cert cert;
+	struct cert issuer; /* of the files beside it; without DER: it is in none */
 };
 void pair_clear(struct pair *p);
 
@@ -32,6 +33,9 @@ void pair_clear(struct pair *p);
 MUST_CHECK enum inro_err pair_live(const struct agent_settings *s, unsigned *ret);
 MUST_CHECK enum inro_err pair_load(const struct agent_settings *s, unsigned generation,
 				   struct pair *ret);
+
+/* Of its key.  INRO_E_NOT_FOUND: none. */
+MUST_CHECK enum inro_err pair_uri(const struct agent_settings *s, unsigned generation, char **ret);
 
 /* A file of a generation, in memory of the caller's; NULL without memory. */
 char *pair_path(const struct agent_settings *s, unsigned generation, const char *file);
@@ -44,6 +48,7 @@ MUST_CHECK enum inro_err pair_begin(const struct agent_settings *s, unsigned gen
 				    struct bytes csr, const char *uri);
 
 #define PAIR_CERTS_MAX 16
+#define PAIR_LIVE      "live" /* the link's name */
 
 struct pair_new {
 	struct bytes leaf;

@@ -63,16 +63,43 @@ enum inro_err request_of(const struct request_room *q, unsigned generation, bool
 	return e == INRO_E_NOT_FOUND ? begin(q, generation, again, ret_csr, ret_uri) : e;
 }
 
+/* One key, wherever its PIN is from and whatever else the URIs say. */
+static bool is_same_key(const char *a, const char *b)
+{
+	SCOPED(p11_uri) x = { 0 };
+	SCOPED(p11_uri) y = { 0 };
+
+	if (p11_uri_parse(a, &x) != INRO_OK || p11_uri_parse(b, &y) != INRO_OK)
+		return strcmp(a, b) == 0;
+	return x.has_id && y.has_id ? bytes_equal(BYTES(x.id, x.id_n), BYTES(y.id, y.id_n)) : strcmp(a, b) == 0;
+}
+
+static enum inro_err is_kept(const struct request_room *q, unsigned generation, const char *uri, bool *ret)
+{
+	AUTO(free_chars) char *before = NULL;
+	unsigned live = q->live->generation;
+	enum inro_err e = INRO_OK;
+
+	*ret = q->live->uri && is_same_key(uri, q->live->uri);
+	if (!*ret && live > 1 && generation != live - 1)
+		e = pair_uri(q->s, live - 1, &before);
+	if (before)
+		*ret = is_same_key(uri, before);
+	return e == INRO_E_NOT_FOUND ? INRO_OK : e;
+}
+
 enum inro_err request_drop(const struct request_room *q, unsigned generation)
 {
 	AUTO(free_chars) char *uri = NULL;
 	SCOPED(buf) csr = { 0 };
 	enum inro_err e = pair_request(q->s, generation, &csr, &uri);
-	bool shared = uri && q->live->uri && strcmp(uri, q->live->uri) == 0;
+	bool kept = false;
 
-	if (e == INRO_OK && !shared)
+	if (e == INRO_OK)
+		e = is_kept(q, generation, uri, &kept);
+	if (e == INRO_OK && !kept)
 		e = keys_need(q->hold);
-	if (e == INRO_OK && !shared)
+	if (e == INRO_OK && !kept)
 		e = keys_drop(q->hold->token, uri);
 	return e == INRO_OK || e == INRO_E_NOT_FOUND ? pair_drop(q->s, generation) : e;
 }

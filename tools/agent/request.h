@@ -4,7 +4,8 @@
  *
  * 1. A request that is under way is taken up as it is, octet by octet (pair.h): an answer that was lost
  *    comes again for the same one.
- * 2. A key goes with the generation that it was made for, but for one that the live pair has, too.
+ * 2. A key goes with the generation that it was made for, but for one that a pair has that stays: the live one, and
+ *    the one before it, which a program may still have open.
  */
 #ifndef INRO_TOOLS_AGENT_REQUEST_H
 #define INRO_TOOLS_AGENT_REQUEST_H

@@ -221,7 +221,16 @@ static enum inro_err ask_by_est(struct round *r, struct est_asked *a)
 	return e == INRO_OK ? est_enroll(&r->way, &who, a) : e;
 }
 
-static enum inro_err install(struct round *r, unsigned generation, const struct est_asked *a,
+/* What is no news to a request would be none to the same request another time. */
+static enum inro_err check_new(const struct round *r, struct bytes leaf, struct est_asked *a)
+{
+	enum inro_err e = r->live.generation ? est_check_new(leaf, &r->live.cert) : INRO_OK;
+
+	a->refused = e != INRO_OK;
+	return e;
+}
+
+static enum inro_err install(struct round *r, unsigned generation, struct est_asked *a,
 			     const struct est_certs *cas, const char *uri)
 {
 	AUTO(token_key_free_ptr) struct token_key *key = NULL;
@@ -233,6 +242,8 @@ static enum inro_err install(struct round *r, unsigned generation, const struct 
 		e = keys_find(r->hold.token, uri, &key);
 	if (e == INRO_OK)
 		e = est_pick(&a->certs, cas, token_key_spki(key), r->believed, &pick);
+	if (e == INRO_OK)
+		e = check_new(r, pick.leaf, a);
 	if (e == INRO_OK)
 		e = token_cert_store(r->hold.token, token_key_id(key), token_key_label(key), pick.leaf,
 				     true);
@@ -579,7 +590,7 @@ static void set_outcome(struct round *r, enum inro_err e)
 	wait = e == INRO_OK ? wait_until_due(r) : wait_after_failure(r);
 	st->wait = wait < WAIT_LEAST ? WAIT_LEAST : wait;
 	st->generation = r->live.generation;
-	st->cert = r->live.generation ? &r->live.cert : NULL;
+	st->live = r->live.generation ? &r->live : NULL;
 	st->renew_at = r->renew_at;
 	st->state = r->expired	       ? "expired" :
 		    r->live.generation ? "valid" :

@@ -6,6 +6,7 @@
 
 #include "backoffice/pki/dn.h"
 #include "base/clock.h"
+#include "base/cryptoki/uri.h"
 #include "base/file.h"
 #include "tools/agent/self.h"
 
@@ -71,18 +72,61 @@ static json_t *text_of(const struct buf *b)
 	return buf_err(b) == INRO_OK ? json_stringn((const char *)b->p, b->n) : json_null();
 }
 
-static void add_cert(json_t *doc, const struct cert *c)
+static json_t *hex_of(struct bytes b)
 {
-	SCOPED(buf) subject = { 0 };
-	SCOPED(buf) serial = { 0 };
+	SCOPED(buf) hex = { 0 };
 
-	if (dn_text(c->subject, &subject) != INRO_OK)
+	buf_add_hex(&hex, b);
+	return b.n ? text_of(&hex) : json_null();
+}
+
+static json_t *name_of(struct bytes dn)
+{
+	SCOPED(buf) text = { 0 };
+
+	if (dn_text(dn, &text) != INRO_OK)
 		err_reset();
-	buf_add_hex(&serial, c->serial);
-	json_object_set_new(doc, "subject", text_of(&subject));
-	json_object_set_new(doc, "serial", text_of(&serial));
+	return text_of(&text);
+}
+
+/* Which key, and not where its PIN is. */
+static json_t *key_of(const char *with_pin)
+{
+	SCOPED(p11_uri) uri = { 0 };
+	SCOPED(buf) text = { 0 };
+
+	if (p11_uri_parse(with_pin, &uri) != INRO_OK) {
+		err_reset();
+		return json_null();
+	}
+	free(uri.pin_source);
+	uri.pin_source = NULL;
+	p11_uri_print(&uri, &text);
+	return text_of(&text);
+}
+
+/* What a program opens: below the link. */
+static void add_file(json_t *doc, const char *member, const struct agent_settings *s, const char *name)
+{
+	json_object_set_new(doc, member, json_sprintf("%s/" PAIR_LIVE "/%s", s->dir, name));
+}
+
+static void add_pair(json_t *doc, const struct agent_settings *s, const struct pair *p)
+{
+	const struct cert *c = &p->cert, *ca = &p->issuer;
+	bool known = ca->der.n;
+
+	json_object_set_new(doc, "subject", name_of(c->subject));
+	json_object_set_new(doc, "serial", hex_of(c->serial));
 	json_object_set_new(doc, "not_before", status_time(c->not_before));
 	json_object_set_new(doc, "not_after", status_time(c->not_after));
+	json_object_set_new(doc, "key", key_of(p->uri));
+	json_object_set_new(doc, "ca", name_of(c->issuer));
+	json_object_set_new(doc, "ca_serial", known ? hex_of(ca->serial) : json_null());
+	json_object_set_new(doc, "ca_key_id", known ? hex_of(ca->ext.ski) : json_null());
+	add_file(doc, "cert_file", s, s->cert_file);
+	add_file(doc, "key_file", s, s->key_file);
+	add_file(doc, "ca_file", s, s->ca_file);
 }
 
 static json_t *document(const struct agent_settings *s, const struct status *st)
@@ -96,8 +140,8 @@ static json_t *document(const struct agent_settings *s, const struct status *st)
 
 	if (!doc)
 		return NULL;
-	if (st->cert)
-		add_cert(doc, st->cert);
+	if (st->live)
+		add_pair(doc, s, st->live);
 	json_object_set(doc, "secrets", st->secrets);
 	json_object_set_new(doc, "renew_at", status_time(st->renew_at));
 	json_object_set_new(doc, "error", st->error ? json_string(st->error) : json_null());

@@ -9,8 +9,7 @@
 
 #include <jansson.h>
 
-#include "backoffice/pki/cert.h"
-#include "tools/agent/settings.h"
+#include "tools/agent/pair.h"
 
 struct status {
 	unsigned failures;    /* in a row */
@@ -24,7 +23,7 @@ struct status {
 	/* told only */
 	const char *state; /* "none", "waiting", "valid", "expired" */
 	unsigned generation;
-	const struct cert *cert; /* NULL: none */
+	const struct pair *live; /* NULL: none */
 	int64_t renew_at, wait;
 };
 void status_clear(struct status *s);

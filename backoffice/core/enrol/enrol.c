@@ -56,8 +56,9 @@ enum inro_err asked_read(struct core *c, const struct enrol *in, struct csr *ret
 
 /* ---- asked again ---- */
 
-/* What makes two requests the same: who, of whom, by what, and each octet. */
-static enum inro_err request_id(const struct enrol *in, const struct csr *csr,
+/* What makes two requests the same: who, of whom, by what, what it renews (0: nothing), and each octet.  A key that
+ * is kept may sign the same octets each time. */
+static enum inro_err request_id(const struct enrol *in, const struct csr *csr, int64_t renews,
 				char out[static REQUEST_ID])
 {
 	SCOPED(buf) all = { 0 };
@@ -69,6 +70,8 @@ static enum inro_err request_id(const struct enrol *in, const struct csr *csr,
 	buf_add_field(&all, bytes_of(in->label->ca));
 	buf_add_field(&all, bytes_of(in->label->profile));
 	buf_add_field(&all, buf_bytes(&csr->der));
+	if (renews)
+		buf_add_u64(&all, (uint64_t)renews);
 	e = buf_err(&all);
 	if (e == INRO_OK)
 		e = pki_digest(PKI_SHA256, buf_bytes(&all), digest);
@@ -164,7 +167,7 @@ enum inro_err enrol_issue(struct core *c, const struct enrol *in, struct cred *r
 	enum inro_err e = asked_read(c, in, &csr);
 
 	if (e == INRO_OK && !in->transaction)
-		e = request_id(in, &csr, id);
+		e = request_id(in, &csr, 0, id);
 	if (e != INRO_OK)
 		return refused(c, in, e);
 	if (in->transaction)
@@ -251,7 +254,7 @@ enum inro_err enrol_renew(struct core *c, const struct enrol *in, struct bytes o
 	if (e == INRO_OK)
 		e = same_names(&csr, &old);
 	if (e == INRO_OK)
-		e = request_id(in, &csr, id);
+		e = request_id(in, &csr, old.rec.id, id);
 	if (e != INRO_OK)
 		return audit_refused(c, "certificate.renew", "device", in->device->device_id, e);
 	return core_pin_fault(renew_as(c, in, &old, id, ret));
