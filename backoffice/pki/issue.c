@@ -155,9 +155,15 @@ static enum inro_err check_kinds(const struct profile *p, struct bytes names)
 	if (wrong)
 		return err_set(INRO_E_POLICY, "profile %s allows no alternative name of kind %s",
 			       p->name, san_kind_name((enum san_kind)k));
-	if (san_has_wildcard(names) && !p->san_wildcard)
-		return err_set(INRO_E_POLICY, "profile %s allows no wildcard names", p->name);
 	return INRO_OK;
+}
+
+/* Asked for, or what a variable of a default stands for. */
+static enum inro_err check_wildcards(const struct profile *p, struct bytes names)
+{
+	return san_has_wildcard(names) && !p->san_wildcard ?
+		       err_set(INRO_E_POLICY, "profile %s allows no wildcard names", p->name) :
+		       INRO_OK;
 }
 
 static enum inro_err check_count(struct bytes names)
@@ -289,6 +295,8 @@ static enum inro_err decide_sans(struct plan *pl)
 		buf_add(out, in->sans);
 		e = add_defaults(in, san_kinds(in->sans), out);
 	}
+	if (!e)
+		e = check_wildcards(in->profile, buf_bytes(out));
 	if (!e)
 		e = check_required(in->profile, buf_bytes(out));
 	return e ? e : buf_err(out);

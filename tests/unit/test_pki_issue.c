@@ -455,6 +455,15 @@ static void test_name_rules(void **state)
 	wish_san(&w, "DNS:*.example.com");
 	assert_refused(&w, "wildcard");
 	wish_clear(&w);
+	/* nor by what a device's record says where a default has a variable */
+	wish_for(&w, "tls-client", ec, &issuing, "CN=x");
+	free(w.profile.san_default);
+	w.profile.san_default = strdup("DNS:${device.attr.host}");
+	w.in.vars.any_attr = "*.example.com";
+	assert_refused(&w, "wildcard");
+	w.in.vars.any_attr = "a.example.com";
+	OK(wish_issue(&w, &der));
+	wish_clear(&w);
 	wish_for(&w, "tls-server", ec, &issuing, "CN=x");
 	assert_refused(&w, "DNS or IP");
 	wish_san(&w, "DNS:*.example.com");
