@@ -4,8 +4,8 @@
  * 1. A row is a line: CRLF or LF, UTF-8 or what `charset` says, and UTF-8 from here on; a byte order mark
  * at the start is passed over, and so are empty lines.  A quoted field may have separators and doubled quotes in it, but no end of line: no
  * field of ours may.
- * 2. What a spreadsheet would take for a formula (=, +, -, @ or a tab at the start, also behind
- * apostrophes) is written with an apostrophe before it, and read without that one.
+ * 2. What a spreadsheet would take for a formula (=, +, -, @, also the wide ones of East Asia, or a tab at the start,
+ * also behind apostrophes) is written with an apostrophe before it, and read without that one.
  * 3. A row that can't be read (too long, a NUL, another encoding, a quote in the wrong place) is an error of its own;
  * the next call goes on behind it.
  */

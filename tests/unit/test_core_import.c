@@ -402,7 +402,8 @@ static void test_export(void **state)
 static void test_formulas(void **state)
 {
 	static const char *const names[] = { "=1+1", "+1",	 "-1",	"@SUM(1)", "'=x",
-					     "''-x", "'quoted'", "a=b", "'",	   "=\"x\",y" };
+					     "''-x", "'quoted'", "a=b", "'",	   "=\"x\",y",
+					     "＝1+1", "'＠x", "x;=1+1" };
 	const struct device_search all = { .sort = "id" };
 	struct core *c = *state;
 	char *text = NULL;
@@ -422,6 +423,9 @@ static void test_formulas(void **state)
 	fclose(f);
 	for (const char *at = text; (at = strpbrk(at, ",\n")); at++)
 		assert_null(strchr("=+-@", at[1 + (at[1] == '"')] ? at[1 + (at[1] == '"')] : 'x'));
+	assert_non_null(strstr(text, ",'＝1+1,"));
+	assert_non_null(strstr(text, ",''＠x,"));
+	assert_non_null(strstr(text, ",\"x;=1+1\","));
 	takes(c, text, 0, ARRAY_LEN(names));
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		snprintf(id, sizeof id, "d%zu", i);

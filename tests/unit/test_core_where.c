@@ -6,6 +6,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "backoffice/core/cred.h"
 #include "backoffice/core/device.h"
 #include "backoffice/core/internal.h"
 #include "backoffice/core/where.h"
@@ -254,6 +255,62 @@ static void test_numbers(void **state)
 	}
 }
 
+/* As where.c writes one. */
+static char *forged(const char *order, struct bytes text, uint64_t number, uint64_t id)
+{
+	SCOPED(buf) raw = { 0 };
+	SCOPED(buf) hex = { 0 };
+
+	buf_add_field(&raw, bytes_of(order));
+	buf_add_field(&raw, text);
+	buf_add_u64(&raw, number);
+	buf_add_u64(&raw, id);
+	buf_add_hex(&hex, buf_bytes(&raw));
+	return buf_take_str(&hex);
+}
+
+/* No database sees what can't be in one. */
+static void test_forged_cursors(void **state)
+{
+	static const struct {
+		struct bytes text;
+		uint64_t number, id;
+		bool good;
+	} rows[] = {
+		{ BYTES_LIT("name"), 0, 1, true },
+		{ BYTES_LIT("\xff"), 0, 1, false },
+		{ BYTES_LIT("n\xc3"), 0, 1, false },
+		{ BYTES_LIT("a\0b"), 0, 1, false },
+		{ BYTES_LIT("a\nb"), 0, 1, false },
+		{ BYTES_LIT("name"), 0, 0, false },
+		{ BYTES_LIT("name"), 0, UINT64_MAX, false },
+		{ BYTES_LIT("name"), UINT64_MAX, INT64_MAX, true }, /* no number is in this order's places */
+	};
+	struct core *c = *state;
+
+	fill(c);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		AUTO(free_chars) char *cursor = forged("name", rows[i].text, rows[i].number, rows[i].id);
+		const struct device_search s = { .limit = 3, .sort = "name", .after = cursor };
+		SCOPED(device_found) found = { 0 };
+		enum inro_err e = device_search(c, &s, &found);
+
+		if (e != (rows[i].good ? INRO_OK : INRO_E_ARG))
+			fail_msg("row %zu: %s", i, err_detail(e));
+	}
+}
+
+/* What ended before 1970 has its place, too. */
+static void test_place_before_1970(void **state)
+{
+	struct core *c = *state;
+	AUTO(free_chars) char *cursor = forged("not_after", BYTES_NONE, (uint64_t)INT64_C(-86400), 1);
+	const struct cred_search s = { .limit = 3, .where = "state=active", .sort = "expires", .after = cursor };
+	SCOPED(cred_found) found = { 0 };
+
+	OK(cred_search(c, &s, &found));
+}
+
 static void test_cursors(void **state)
 {
 	static const char *const bad[] = { "x", "00", "ff", "000000000000000000", "\xff" };
@@ -355,6 +412,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_attributes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_numbers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cursors, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_forged_cursors, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_place_before_1970, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_short_pages, setup, teardown),
 	};
 

@@ -67,11 +67,17 @@ static enum inro_err take_plain(char **at, char separator)
 	return INRO_OK;
 }
 
-/* What a spreadsheet takes for a formula begins so, behind any number of apostrophes. */
+/* What a spreadsheet takes for a formula begins so, behind any number of apostrophes.  The wide forms are those of
+ * Japanese keyboards. */
 static bool is_formula(const char *value)
 {
+	static const char *const marks[] = { "=", "+", "-", "@", "\t", "＝", "＋", "－", "＠" };
+
 	value += strspn(value, "'");
-	return *value && strchr("=+-@\t", *value);
+	for (size_t i = 0; i < ARRAY_LEN(marks); i++)
+		if (strncmp(value, marks[i], strlen(marks[i])) == 0)
+			return true;
+	return false;
 }
 
 char csv_separator(const char *line)
@@ -137,7 +143,8 @@ enum inro_err csv_next(struct csv *r)
 
 void csv_add(struct buf *out, const char *value, bool first)
 {
-	bool quotes = value[strcspn(value, "\",\r\n")] != 0;
+	/* also for those who take a semicolon or a tab for the end of a field, too, as LibreOffice proposes */
+	bool quotes = value[strcspn(value, "\",;\t\r\n")] != 0;
 
 	buf_add_str(out, first ? "" : ",");
 	buf_add_str(out, quotes ? "\"" : "");

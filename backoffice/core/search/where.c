@@ -277,9 +277,18 @@ struct place {
 	char text[1024];
 };
 
-static enum inro_err read_place(struct bytes in, const char *order, struct store_query *q,
+/* What no row has a database may not take either: PostgreSQL wants UTF-8 without NUL. */
+static bool may_be_there(const struct record_type *t, const char *order, const struct place *p, size_t n)
+{
+	const struct field *f = order ? record_field(t, order) : NULL;
+
+	return !f || !is_text(f) || (strlen(p->text) == n && core_check_text("a place", p->text, n) == INRO_OK);
+}
+
+static enum inro_err read_place(struct bytes in, const struct record_type *t, struct store_query *q,
 				struct place *room)
 {
+	const char *order = q->order;
 	struct bytes name, text;
 	uint64_t number = 0, id = 0;
 	enum inro_err e = read_field(&in, &name);
@@ -291,9 +300,11 @@ static enum inro_err read_place(struct bytes in, const char *order, struct store
 	if (e == INRO_OK)
 		e = read_u64(&in, &id);
 	if (e != INRO_OK || in.n || !bytes_equal(name, bytes_of(text_or_empty(order))) || id == 0 ||
-	    id > INT64_MAX || number > INT64_MAX || text.n >= sizeof room->text)
+	    id > INT64_MAX || text.n >= sizeof room->text)
 		return err_set(INRO_E_ARG, "this cursor is not of this search");
 	snprintf(room->text, sizeof room->text, "%.*s", (int)text.n, (const char *)text.p);
+	if (!may_be_there(t, order, room, text.n))
+		return err_set(INRO_E_ARG, "this cursor is not of this search");
 	q->after = (int64_t)id;
 	q->at = (struct store_place) { .number = (int64_t)number,
 				       .text = room->text,
@@ -301,7 +312,8 @@ static enum inro_err read_place(struct bytes in, const char *order, struct store
 	return INRO_OK;
 }
 
-static enum inro_err take_cursor(const char *cursor, struct store_query *q, struct place *room)
+static enum inro_err take_cursor(const char *cursor, const struct record_type *t, struct store_query *q,
+				 struct place *room)
 {
 	size_t n = 0;
 
@@ -309,7 +321,7 @@ static enum inro_err take_cursor(const char *cursor, struct store_query *q, stru
 		return INRO_OK;
 	if (hex_decode(bytes_of(cursor), room->bytes, sizeof room->bytes, &n) != INRO_OK)
 		return err_set(INRO_E_ARG, "this is no cursor of a list");
-	return read_place(BYTES(room->bytes, n), q->order, q, room);
+	return read_place(BYTES(room->bytes, n), t, q, room);
 }
 
 static struct bytes place_bytes(const struct field *f, const void *row)
@@ -398,7 +410,7 @@ static enum inro_err walk_page(struct core *c, const struct where *w, struct sto
 
 	for (size_t lot = k->limit + 1; e == INRO_OK && more && k->seen < WHERE_SCAN; lot = next_lot(k, lot)) {
 		if (k->seen)
-			e = take_cursor(k->next, q, &room);
+			e = take_cursor(k->next, w->kind->type, q, &room);
 		q->limit = lot < WHERE_SCAN - k->seen ? lot : WHERE_SCAN - k->seen;
 		k->end = k->seen + q->limit;
 		if (e == INRO_OK)
@@ -555,7 +567,7 @@ enum inro_err where_find(struct core *c, const struct where *w, const struct whe
 		return e;
 	drive(c, w, x, conds, &q);
 	k.order = q.order;
-	e = take_cursor(page->after, &q, &room);
+	e = take_cursor(page->after, t, &q, &room);
 	k.items = e == INRO_OK ? calloc(k.limit, t->size) : NULL;
 	if (e == INRO_OK && !k.items)
 		e = err_set(INRO_E_NO_MEMORY, "no memory for a page of %zu", k.limit);
