@@ -281,7 +281,8 @@ static void test_forged_cursors(void **state)
 		{ BYTES_LIT("\xff"), 0, 1, false },
 		{ BYTES_LIT("n\xc3"), 0, 1, false },
 		{ BYTES_LIT("a\0b"), 0, 1, false },
-		{ BYTES_LIT("a\nb"), 0, 1, false },
+		{ BYTES_LIT("a\nb"), 0, 1, true },
+		{ BYTES_LIT("a\0"), 0, 1, false },
 		{ BYTES_LIT("name"), 0, 0, false },
 		{ BYTES_LIT("name"), 0, UINT64_MAX, false },
 		{ BYTES_LIT("name"), UINT64_MAX, INT64_MAX, true }, /* no number is in this order's places */

@@ -8,6 +8,7 @@
 #include "backoffice/core/fleet.h"
 #include "backoffice/core/internal.h"
 #include "backoffice/core/view.h"
+#include "base/utf8.h"
 
 /* ---- does a row meet the conditions? ---- */
 
@@ -277,12 +278,24 @@ struct place {
 	char text[1024];
 };
 
-/* What no row has a database may not take either: PostgreSQL wants UTF-8 without NUL. */
-static bool may_be_there(const struct record_type *t, const char *order, const struct place *p, size_t n)
+/* What PostgreSQL takes: UTF-8 without NUL. */
+static bool is_storable(struct bytes text)
+{
+	uint32_t c = 1;
+
+	for (size_t n; text.n && c; text = BYTES(text.p + n, text.n - n)) {
+		n = utf8_take(text, &c);
+		if (!n)
+			return false;
+	}
+	return c != 0;
+}
+
+static bool is_text_order(const struct record_type *t, const char *order)
 {
 	const struct field *f = order ? record_field(t, order) : NULL;
 
-	return !f || !is_text(f) || (strlen(p->text) == n && core_check_text("a place", p->text, n) == INRO_OK);
+	return f && is_text(f);
 }
 
 static enum inro_err read_place(struct bytes in, const struct record_type *t, struct store_query *q,
@@ -302,9 +315,9 @@ static enum inro_err read_place(struct bytes in, const struct record_type *t, st
 	if (e != INRO_OK || in.n || !bytes_equal(name, bytes_of(text_or_empty(order))) || id == 0 ||
 	    id > INT64_MAX || text.n >= sizeof room->text)
 		return err_set(INRO_E_ARG, "this cursor is not of this search");
-	snprintf(room->text, sizeof room->text, "%.*s", (int)text.n, (const char *)text.p);
-	if (!may_be_there(t, order, room, text.n))
+	if (is_text_order(t, order) && !is_storable(text))
 		return err_set(INRO_E_ARG, "this cursor is not of this search");
+	snprintf(room->text, sizeof room->text, "%.*s", (int)text.n, (const char *)text.p);
 	q->after = (int64_t)id;
 	q->at = (struct store_place) { .number = (int64_t)number,
 				       .text = room->text,
