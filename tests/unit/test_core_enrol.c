@@ -584,6 +584,30 @@ static void test_renewal_by_the_first_request(void **state)
 	assert_int_equal(again.rec.id, third.rec.id);
 }
 
+/* A request id that a first certificate has is not one for its successor. */
+static void test_request_id_of_a_first_one(void **state)
+{
+	SCOPED(buf) csr = { 0 };
+	SCOPED(cred) first = { 0 };
+	SCOPED(cred) again = { 0 };
+	SCOPED(cred) none = { 0 };
+	struct cred_request r = { .ca = "issuing", .profile = "tls-client", .device = "dev", .request_id = "mine" };
+	struct cred_renewal n = { .request_id = "mine" };
+	char ref[32];
+
+	(void)state;
+	enrolling_request(office_ec, "CN", "dev", NULL, BYTES_NONE, &csr);
+	r.csr = n.csr = buf_bytes(&csr);
+	OK(cred_issue(c, &r, &first));
+	snprintf(ref, sizeof ref, "id:%lld", (long long)first.rec.id);
+	FAILS(INRO_E_EXISTS, cred_renew(c, ref, &n, &none));
+	n.request_id = "another";
+	OK(cred_renew(c, ref, &n, &again));
+	assert_int_equal(again.rec.replaces, first.rec.id);
+	r.request_id = "another";
+	FAILS(INRO_E_EXISTS, cred_issue(c, &r, &none));
+}
+
 static void test_renewal_of_another_ca(void **state)
 {
 	SCOPED(buf) csr = { 0 };
@@ -657,6 +681,7 @@ int main(void)
 		T(test_a_transaction_is_one_request),
 		T(test_renewal),
 		T(test_renewal_by_the_first_request),
+		T(test_request_id_of_a_first_one),
 		T(test_renewal_of_another_ca),
 		T(test_wanted),
 		T(test_chain),

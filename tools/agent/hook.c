@@ -119,7 +119,7 @@ enum inro_err hook_run_named(const struct agent_settings *s, unsigned generation
 	for (size_t i = 0; i < s->commands.n; i++) {
 		const char *c = s->commands.items[i];
 
-		if (strcspn(c, "=") != n || strncmp(c, name, n) != 0)
+		if (strcspn(c, "=") != n || c[n] != '=' || strncmp(c, name, n) != 0)
 			continue;
 		return make_env(s, generation, "", &e) ? run_one(c + n + 1, &e) :
 							 agent_no_memory();

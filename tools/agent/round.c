@@ -613,7 +613,7 @@ enum inro_err round_run(const struct agent_settings *s, const struct round_optio
 {
 	SCOPED(round) r = { 0 };
 	AUTO(close_fd) int held = -1;
-	enum inro_err e = hold_folder(s, &held);
+	enum inro_err e = hold_folder(s, &held), told;
 
 	*ret_wait = s->retry;
 	if (e != INRO_OK)
@@ -622,8 +622,9 @@ enum inro_err round_run(const struct agent_settings *s, const struct round_optio
 	e = work(&r, o);
 	set_outcome(&r, e);
 	*ret_wait = r.status.wait;
-	if (status_write(s, &r.status) != INRO_OK && e == INRO_OK)
-		return err_context(INRO_E_IO, "the status can't be written");
+	told = status_write(s, &r.status);
+	if (told != INRO_OK && e == INRO_OK)
+		return err_context(told, "the status can't be written");
 	return e == INRO_OK ? INRO_OK : err_set(e, "%s", r.status.error ? r.status.error : "");
 }
 

@@ -552,7 +552,8 @@ static enum inro_err find_request(struct core *c, const char *id, struct credent
 static bool is_same(const struct making *j, struct bytes key, const struct credential *rec)
 {
 	return rec->kind == CRED_CERTIFICATE && rec->ca == (j->desk->ca ? j->desk->ca->id : 0) &&
-	       rec->device == j->device.id && strcmp(text_or_empty(rec->profile), j->desk->profile.name) == 0 &&
+	       rec->replaces == (j->in->renews ? j->in->renewed : 0) && rec->device == j->device.id &&
+	       strcmp(text_or_empty(rec->profile), j->desk->profile.name) == 0 &&
 	       bytes_equal(key, blob_bytes(&rec->key_hash));
 }
 
