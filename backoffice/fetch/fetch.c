@@ -163,18 +163,33 @@ static bool set_trust(struct going *g)
 	       set_pointer(g, CURLOPT_SSL_CTX_DATA, g);
 }
 
+/* No user name has a ':' (RFC 7617, section 2). */
+static char *user_name(const char *id)
+{
+	SCOPED(buf) name = { 0 };
+
+	for (; *id; id++)
+		if (*id == ':')
+			buf_add_str(&name, "%3A");
+		else
+			buf_add_u8(&name, (uint8_t)*id);
+	return buf_take_str(&name);
+}
+
 static bool set_who(struct going *g)
 {
+	AUTO(free_chars) char *name = NULL;
 	SCOPED(secret) psk = { 0 };
 	const struct fetch_who *w = g->who;
 
 	if (!w || !w->id)
 		return true;
-	if (secret_new(w->psk.n + 1, &psk) != INRO_OK)
+	name = user_name(w->id);
+	if (!name || secret_new(w->psk.n + 1, &psk) != INRO_OK)
 		return false;
 	memcpy(psk.p, w->psk.p, w->psk.n);
 	return set_long(g, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC) &&
-	       set_text(g, CURLOPT_USERNAME, w->id) &&
+	       set_text(g, CURLOPT_USERNAME, name) &&
 	       set_text(g, CURLOPT_PASSWORD, (const char *)psk.p);
 }
 

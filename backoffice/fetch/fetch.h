@@ -33,7 +33,7 @@ struct fetch_way {
 /* Who asks: by id and pre-shared key, or by a certificate with its chain (a PEM file, or what is in
  * it) and the URI of its key. */
 struct fetch_who {
-	const char *id;
+	const char *id; /* a ':' in it goes as %3A, as our service reads it */
 	struct bytes psk;
 	const char *cert, *key_uri;
 	struct bytes cert_pem;

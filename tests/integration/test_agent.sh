@@ -93,6 +93,16 @@ good_pair
 [[ $(keys_left) == 2 ]] || fail "$(keys_left) keys for two generations"
 agent_conf "after-renewal = echo \$INRO_AGENT_GENERATION >>$T/hooks"
 
+# ---- an id with a colon, which no user name of HTTP Basic has ----
+cp "$T/est/psk" "$T/psk.kept"
+printf 'press%%3A1:a pre-shared key' >"$T/est/psk"
+sed "s#^id = .*#id = press:1#; s#^dir = .*#dir = $T/colon#; /^after-renewal/d" "$T/agent.conf" >"$T/colon.conf"
+must inro agent once --config "$T/colon.conf" >/dev/null
+good_pair "$T/colon/live"
+must inro agent renew --config "$T/colon.conf" >/dev/null
+good_pair "$T/colon/live"
+mv "$T/psk.kept" "$T/est/psk"
+
 # ---- what must not change anything ----
 before=$(readlink "$T/agent/live")
 for bad in foreign otherkey expired html redirect error big short refuse; do
