@@ -57,7 +57,7 @@ agent_token() {
 agent_conf() {
 	printf '%s\n' '[agent]' "server = https://localhost:${port:-1}" "trust = $T/est/tls.pem" 'label = issuing' 'id = dev-1' \
 		"psk-file = $T/psk" 'token = dev' "pin-source = $T/pin" "dir = $T/agent" "socket = $T/agent.sock" \
-		'jitter = 0' 'retry = 1s' 'timeout = 5s' "$@" >"$T/agent.conf"
+		'jitter = 0' 'retry = 1s' 'timeout = 20s' "$@" >"$T/agent.conf"
 }
 
 agent() {
