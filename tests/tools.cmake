@@ -28,7 +28,7 @@ inro_script_test(integration/test_import.sh)
 inro_script_test(integration/test_key_import.sh)
 
 # the device's agent
-inro_script_test(integration/test_agent.sh)
+inro_script_test(integration/test_agent.sh TIMEOUT 600)
 if(INRO_HARDEN AND INRO_HAS_PACKED AND CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64" AND NOT INRO_SANITIZE AND NOT INRO_COVERAGE)
 	inro_script_test(integration/test_agent_size.sh)
 endif()
