@@ -13,6 +13,7 @@
 #include "backoffice/core/memo.h"
 #include "backoffice/core/pass.h"
 #include "backoffice/core/setting.h"
+#include "backoffice/core/view.h"
 
 #define ACTOR_MAX 128
 
@@ -61,6 +62,7 @@ enum inro_err core_open(const struct core_options *o, struct core **ret)
 	if (!c)
 		return err_set(INRO_E_NO_MEMORY, "no memory to open the back office");
 	c->writers = o->writers;
+	c->readers = o->readers;
 	c->ask_pin = o->ask_pin;
 	c->pin_known = o->ask_pin && o->pin_known;
 	c->ca_used = o->ca_used;
@@ -82,6 +84,7 @@ void core_close(struct core *c)
 {
 	if (!c)
 		return;
+	core_view_end(c);
 	if (c->store)
 		mark_if_due(c, true);
 	ring_free(c->ring);

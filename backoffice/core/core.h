@@ -18,6 +18,7 @@
 
 struct core;
 struct writers;
+struct readers;
 
 /* Asked once for each token that a key is used in.  `token` is its label. */
 typedef enum inro_err core_pin_fn(void *arg, const char *token, struct secret *ret);
@@ -32,6 +33,7 @@ struct core_options {
 	bool existing;	      /* INRO_E_NOT_FOUND when there is none yet, and nothing is made */
 	const char *module;   /* Cryptoki module of the tokens; NULL as ck_module_open() */
 	struct writers *writers; /* of all cores of one database in a process; NULL: none (writers.h) */
+	struct readers *readers; /* the same (readers.h) */
 	bool accounts;	      /* accounts say who is at work and what he may do (account.h) */
 	const char *as;	      /* his account; NULL: not said */
 	core_pin_fn *ask_password; /* with the account's name in place of a token's */

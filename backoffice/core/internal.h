@@ -74,6 +74,8 @@ struct mark_trouble {
 
 struct core {
 	struct store *store;
+	struct store *own; /* while it reads by another; else NULL */
+	struct readers *readers; /* by what it has views (readers.h); NULL: by its own store alone */
 	struct writers *writers; /* who else writes to it in this process (writers.h); NULL: not told */
 	struct renewal_rules renewals[RENEWAL_RULES];
 	int64_t tenant;

@@ -133,6 +133,7 @@ struct serving {
 	int64_t started;
 	struct own_cert cert;
 	struct writers *writers; /* of all its cores */
+	struct readers *readers;
 	struct core *core; /* the main thread's */
 	struct lists *lists;
 	struct responder *responder;

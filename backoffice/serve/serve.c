@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "backoffice/core/network.h"
+#include "backoffice/core/readers.h"
 #include "backoffice/core/writers.h"
 #include "backoffice/rest/rest.h"
 #include "backoffice/serve/parts.h"
@@ -37,6 +38,7 @@ enum inro_err serving_core(struct serving *s, enum role role, struct core **ret)
 		.db = s->o->db,
 		.existing = true,
 		.writers = s->writers,
+		.readers = s->readers,
 		.actor = ACTOR,
 		.tenant = s->o->tenant,
 		.role = role,
@@ -158,6 +160,8 @@ static enum inro_err prepare(struct serving *s)
 	const struct responder_options answers = { .tenant = s->o->tenant };
 	enum inro_err e = writers_open(s->o->db, &s->writers);
 
+	if (e == INRO_OK)
+		e = readers_open(s->o->db, &s->readers);
 	s->est = (struct est_options) { s->o->label, s->o->retry_after };
 	s->cmp = (struct cmp_options) { .label = s->o->label, .check_after = s->o->retry_after };
 	if (e == INRO_OK)
@@ -277,6 +281,7 @@ enum inro_err serve_run(const struct serve_options *o, struct serve_report *ret)
 	responder_free(s.responder);
 	end_tls(&s);
 	core_close(s.core);
+	readers_close(s.readers);
 	writers_close(s.writers);
 	pthread_mutex_destroy(&s.asking);
 	pthread_mutex_destroy(&s.health.lock);

@@ -13,6 +13,7 @@
 enum store_saving { SAVE_BEGIN, SAVE_END, SAVE_BACK, SAVE__MAX };
 
 struct store_ops {
+	bool keeps_pages; /* store_keeps_pages() */
 	/* place: what stands behind the scheme */
 	enum inro_err (*open)(const char *place, enum store_opening how, struct store **ret);
 	void (*close)(struct store *s);

@@ -513,6 +513,7 @@ static enum inro_err sqlite_backup(struct store *s, const char *path)
 }
 
 const struct store_ops sqlite_store_ops = {
+	.keeps_pages = true,
 	.open = sqlite_open,
 	.close = sqlite_close,
 	.begin = sqlite_begin,

@@ -99,6 +99,11 @@ void store_close(struct store *s)
 	s->ops->close(s);
 }
 
+bool store_keeps_pages(const struct store *s)
+{
+	return s->ops->keeps_pages;
+}
+
 const char *store_name(const struct store *s)
 {
 	return s->name;

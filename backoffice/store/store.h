@@ -34,6 +34,9 @@ MUST_CHECK enum inro_err store_open(const char *url, struct store **ret); /* STO
 int64_t store_version(void);
 void store_close(struct store *s); /* NULL is fine; an open transaction is rolled back */
 
+/* Whether it has pages of the database in memory, all of which it reads anew once another store has written. */
+bool store_keeps_pages(const struct store *s);
+
 /* How long store_begin() waits for another writer, or a server that is being restarted; ten seconds
  * unless it is called. */
 MUST_CHECK enum inro_err store_patience(struct store *s, int ms);

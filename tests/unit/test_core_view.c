@@ -18,22 +18,24 @@
 #include "backoffice/core/group.h"
 #include "backoffice/core/internal.h"
 #include "backoffice/core/profile_store.h"
+#include "backoffice/core/readers.h"
 #include "backoffice/core/view.h"
 #include "tests/lib/office.h"
 
 #define OK(x) assert_int_equal(x, INRO_OK)
 
 static struct core *c, *other; /* on the same database */
+static char name_now[32];	/* of it */
 
 static int setup(void **state)
 {
 	static unsigned n;
-	char name[32];
+	const char *name = name_now;
 	SCOPED(device) d = { 0 };
 	SCOPED(device_group) g = { 0 };
 
 	(void)state;
-	snprintf(name, sizeof name, "view-%u", n++);
+	snprintf(name_now, sizeof name_now, "view-%u", n++);
 	c = office_open(name);
 	office_make_cas(c, name);
 	other = office_open(name);
@@ -246,6 +248,130 @@ static void test_token_ends_it(void **state)
 	assert_true(view_until_signed(other));
 }
 
+/* ---- by what several read ---- */
+
+#define VIEWS (READERS_MAX + 2)
+
+static struct core *sharing(struct readers *r)
+{
+	struct core_options o = office_options();
+
+	o.readers = r;
+	return office_open_as(name_now, o);
+}
+
+/* Who views behind another reads by what he did, where that pays; an end is an end however it comes, and leaves each
+ * its own. */
+static void test_readers_are_lent(void **state)
+{
+	struct readers *r;
+	struct core *a, *b;
+	struct store *own, *lent;
+	struct core_view view = { 0 };
+
+	(void)state;
+	OK(readers_open(office_url(name_now), &r));
+	a = sharing(r);
+	b = sharing(r);
+	own = a->store;
+	OK(core_view(a, &view));
+	lent = a->store;
+	assert_int_equal(lent != own, store_keeps_pages(own));
+	core_view_clear(&view);
+	assert_ptr_equal(a->store, own);
+	own = b->store;
+	OK(core_view(b, &view));
+	assert_int_equal(b->store == lent, store_keeps_pages(own));
+	name_it(b, "by one who views"); /* which ends it */
+	assert_ptr_equal(b->store, own);
+	core_view_clear(&view);
+	OK(core_view(a, &view));
+	core_close(a); /* what is lent to it is not closed with it */
+	OK(core_view(b, &(struct core_view) { 0 }));
+	assert_int_equal(b->store == lent, store_keeps_pages(own));
+	core_close(b);
+	readers_close(r);
+	assert_named("by one who views");
+}
+
+/* More than there are: each sees its own state, and all can be read by. */
+static void test_readers_run_out(void **state)
+{
+	struct readers *r;
+	struct core *all[VIEWS];
+	struct core_view views[VIEWS] = { 0 };
+	size_t lent = 0;
+	char name[32];
+
+	(void)state;
+	OK(readers_open(office_url(name_now), &r));
+	for (size_t i = 0; i < VIEWS; i++)
+		all[i] = sharing(r);
+	for (size_t i = 0; i < VIEWS; i++) {
+		snprintf(name, sizeof name, "state %zu", i);
+		name_it(other, name);
+		OK(core_view(all[i], &views[i]));
+		lent += all[i]->own != NULL;
+	}
+	assert_int_equal(lent, store_keeps_pages(other->store) ? READERS_MAX : 0);
+	for (size_t i = 0; i < VIEWS; i++) {
+		SCOPED(device) d = { 0 };
+
+		snprintf(name, sizeof name, "state %zu", i);
+		OK(device_get(all[i], "dev", &d));
+		assert_string_equal(d.name, name);
+	}
+	for (size_t i = 0; i < VIEWS; i++)
+		core_close(all[i]);
+	readers_close(r);
+}
+
+/* One that can't be read by is nobody's any more. */
+static void test_reader_is_dropped(void **state)
+{
+	struct readers *r;
+	struct core *by;
+	struct core_view view = { 0 };
+	bool lends = store_keeps_pages(other->store);
+
+	(void)state;
+	OK(readers_open(office_url(name_now), &r));
+	by = sharing(r);
+	OK(core_view(by, &view));
+	core_view_clear(&view);
+	if (lends) { /* a transaction of its own does not end */
+		struct store *lent = readers_take(r, by->store);
+
+		OK(store_begin(lent, STORE_READ));
+		readers_give(r, lent);
+	}
+	OK(core_view(by, &view));
+	assert_null(by->own);
+	core_view_clear(&view);
+	OK(core_view(by, &view));
+	assert_int_equal(by->own != NULL, lends);
+	core_view_clear(&view);
+	core_close(by);
+	readers_close(r);
+}
+
+/* That none can be opened is no error: each has its own. */
+static void test_readers_of_nothing(void **state)
+{
+	struct readers *r;
+	struct core *by;
+	struct core_view view = { 0 };
+
+	(void)state;
+	OK(readers_open("sqlite:/nowhere/at/all.db", &r));
+	by = sharing(r);
+	OK(core_view(by, &view));
+	assert_null(by->own);
+	core_view_clear(&view);
+	core_close(by);
+	readers_close(r);
+}
+
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -253,6 +379,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_one_state),	   T(test_view_in_view),      T(test_write_ends_it),
 		T(test_issue_leaves_none), T(test_changed_meanwhile), T(test_token_ends_it),
+		T(test_readers_are_lent),  T(test_readers_run_out),   T(test_readers_of_nothing),
+		T(test_reader_is_dropped),
 	};
 
 	return cmocka_run_group_tests(tests, office_with_key, office_drop_key);
