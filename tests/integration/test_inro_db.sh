@@ -32,6 +32,8 @@ openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout
 must inro cert issue --ca root --profile tls-client --csr a.csr --device dev-1 --out a.pem
 must inro device disable dev-2
 refused 1 "dev-1" inro device add dev-1
+seq -f 'many-%g' 1500 | sed '1i id' >many.csv
+must inro device import many.csv >/dev/null
 
 must inro db check >checked
 grep -qE "^all [0-9]+ rows are well, and all [0-9]+ events" checked || fail "$(cat checked)"
@@ -75,6 +77,8 @@ if start_postgres office bare; then
 	must inro db copy --to "${pg_urls[0]}" >copied
 	grep -qE "^[0-9]+ rows were copied and compared" copied || fail "$(cat copied)"
 	refused 1 "is not empty" inro db copy --to "${pg_urls[0]}"
+	[[ $(psql -Atqc "SELECT count(*) > 0 FROM pg_stats WHERE tablename = 'device'" "${pg_urls[0]}") == t ]] ||
+		fail "the copy's tables were not counted"
 	INRO_DB=${pg_urls[1]} refused 1 "has no back office in it yet; is INRO_DB right" inro device list
 	export INRO_DB=${pg_urls[0]}
 	answers after

@@ -170,8 +170,11 @@ static enum inro_err copy_into(struct store *from, struct store *to, const struc
 		return e;
 	e = copy_rows(from, to, how, ret);
 	if (e == INRO_OK)
-		return store_commit(to);
-	store_rollback(to);
+		e = store_commit(to);
+	else
+		store_rollback(to);
+	if (e == INRO_OK)
+		store_survey(to); /* whoever comes next finds ways for as many rows */
 	return e;
 }
 
