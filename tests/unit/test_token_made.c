@@ -56,7 +56,8 @@ const struct backend_ops *backend_find(struct bytes name)
 
 /* ---- making a token ---- */
 
-static enum { ALL_GOES_WELL, NOT_SYNCED, NOT_READ_BACK, ANOTHERS, NOT_WRITTEN } how;
+enum made { ALL_GOES_WELL, NOT_SYNCED, NOT_READ_BACK, ANOTHERS, NOT_WRITTEN };
+static enum made how;
 static bool unreadable;
 
 enum inro_err __wrap_store_open(const char *path, bool may_write, struct store **ret)
@@ -114,7 +115,7 @@ static void what_a_token_has_outside_stays_with_it(void **state)
 		CK_SLOT_ID slot = 0;
 
 		n_kept = n_forgotten = 0;
-		how = i;
+		how = (enum made)i;
 		assert_int_equal(token_make(scratch_dir(), &spec, &slot), wants[i].e);
 		unreadable = false;
 		assert_int_equal(n_kept, wants[i].kept);
