@@ -37,8 +37,9 @@ set(INRO_WARNINGS
 	-Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wcast-qual -Wwrite-strings
 	-Wmissing-prototypes -Wstrict-prototypes -Wvla -Wformat=2 -Wundef -Werror)
 
+# A thread that is cancelled runs no AUTO(), whatever flags a distribution brings: where one can be it gives back by hand.
 function(inro_compile target)
-	target_compile_options(${target} PRIVATE ${INRO_WARNINGS} -fvisibility=hidden)
+	target_compile_options(${target} PRIVATE ${INRO_WARNINGS} -fvisibility=hidden -fno-exceptions)
 	target_compile_definitions(${target} PRIVATE _GNU_SOURCE ${INRO_WIDE} INRO_VERSION="${PROJECT_VERSION}")
 	target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR})
 	if(INRO_HARDEN)

@@ -90,7 +90,7 @@ void asking_begin(const struct asked *what, unsigned seconds, struct asking *ret
 	static const struct timespec nap = { .tv_nsec = NAP_MS * 1000000 };
 
 	for (unsigned n = 0; !try_turn(what, ret); n++) {
-		if (seconds && n >= seconds * NAPS_A_SECOND)
+		if (n >= seconds * NAPS_A_SECOND)
 			return;
 		nanosleep(&nap, NULL);
 	}

@@ -29,7 +29,11 @@ struct asking {
 	unsigned at;
 };
 
-/* Waits for the turn, for so many seconds at most; 0: until it comes.  *ret is none where it did not
+/* Whoever has a pipe's turn may wait for somebody who writes; one that ended without giving it back is not told from that
+ * where it was the first thread, whose number stays. */
+#define ASKING_PIPE_SECONDS 300
+
+/* Waits for the turn, for so many seconds at most.  *ret is none where it did not
  * come, where this thread has it already, and where too many others are under way: it goes on without. */
 void asking_begin(const struct asked *what, unsigned seconds, struct asking *ret);
 void asking_clear(struct asking *a);

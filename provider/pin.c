@@ -33,10 +33,12 @@ static enum inro_err checked(enum inro_err e, const char *where, const char *pat
 static bool gives_once(const char *path, struct asked *ret)
 {
 	struct stat st;
-	/* file_read_secret() takes it for standard input */
-	bool there = strcmp(path, "-") == 0 ? fstat(STDIN_FILENO, &st) == 0 : stat(path, &st) == 0;
+	const bool in = strcmp(path, "-") == 0; /* file_read_secret() takes it for standard input */
 
-	if (!there || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
+	if ((in ? fstat(STDIN_FILENO, &st) : stat(path, &st)) != 0)
+		return false;
+	/* Of standard input what was read is gone, also of a file: the place in it is everybody's. */
+	if (!in && (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)))
 		return false;
 	*ret = asked_file(&st);
 	return true;
@@ -49,7 +51,7 @@ static enum inro_err read_in_turn(const char *path, struct secret *ret)
 	struct asked what;
 
 	if (gives_once(path, &what))
-		asking_begin(&what, 0, &turn);
+		asking_begin(&what, ASKING_PIPE_SECONDS, &turn);
 	return file_read_secret(path, ret);
 }
 

@@ -213,7 +213,7 @@ static enum inro_err log_in_by_pipe(struct token *t, struct seat *s, const struc
 	bool yes = false;
 	enum inro_err e;
 
-	asking_begin(pipe, 0, &turn);
+	asking_begin(pipe, ASKING_PIPE_SECONDS, &turn);
 	e = is_logged_in(s, &yes);
 	return e || yes ? e : obtain_and_log_in(t, s, from);
 }

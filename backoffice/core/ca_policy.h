@@ -28,5 +28,7 @@ MUST_CHECK enum inro_err ca_policy_roll(struct ca *ca, const char *crl_url, cons
 /* When that key takes over: of the policy in *next the addresses and the shards, of the CA's as it is now the rest, which
  * may have been changed since. */
 MUST_CHECK enum inro_err ca_policy_turn(struct ca *ca, const struct ca *next);
+/* Of a certificate that was made by the CA as it was: INRO_E_STATE where the list that it names is another by now. */
+MUST_CHECK enum inro_err ca_policy_stands(const struct ca *was, const struct ca *now);
 
 #endif

@@ -156,6 +156,14 @@ good_pair
 refused 1 'ended with status 3' inro agent renew --config "$T/agent.conf"
 refused 1 'ended with status 3' inro agent renew --config "$T/agent.conf"
 echo 0 >"$T/hook.status"
+# where the oldest can't go none goes: behind a gap it would be left for good
+oldest=$(find "$T/agent" -maxdepth 1 -name 'gen-*' | sort -V | head -1)
+generations=$(find "$T/agent" -maxdepth 1 -name 'gen-*' | wc -l)
+mkdir "$oldest/strange"
+refused 1 'strange' inro agent once --config "$T/agent.conf"
+[[ $(find "$T/agent" -maxdepth 1 -name 'gen-*' | wc -l) == "$generations" ]] || fail "a gap: $(ls "$T/agent")"
+[[ ! -e $oldest/csr.der ]] || fail "a request stays without its key"
+rmdir "$oldest/strange"
 must agent once >/dev/null
 [[ $(find "$T/agent" -maxdepth 1 -name 'gen-*' | wc -l) == 2 ]] || fail "generations stay: $(ls "$T/agent")"
 # a program that has SIGCHLD ignored may have started it

@@ -199,6 +199,10 @@ for f in indented endless line cut; do
 done
 openssl pkey -in rsa.pem -pubout -out half.pem
 refused 1 "only 'PUBLIC KEY'" inro key import half.pem --token t --label x
+if command -v keytool >/dev/null; then
+	keytool -genseckey -alias s -keyalg AES -keysize 128 -storetype PKCS12 -keystore secret.p12 -storepass 123456 2>/dev/null
+	INRO_PASSPHRASE=123456 refused 1 "only 'PKCS12'" inro key import secret.p12 --token t --label x
+fi
 printf '%b' "$named" >curve-alone.der
 refused 1 "only 'EC PARAMETERS'" inro key import curve-alone.der --token t --label x
 head -c 5 /dev/zero | cat p8.der - >more.der

@@ -429,7 +429,7 @@ static void test_ek_chain(void **state)
 }
 
 /* An index of somebody else's at the number of one of the chain: the empty auth is not tried on what
- * counts for the TPM's dictionary. */
+ * counts for the TPM's dictionary, and it is in nobody's way. */
 static void test_ek_chain_of_others(void **state)
 {
 	struct place *p = *state;
@@ -442,7 +442,8 @@ static void test_ek_chain_of_others(void **state)
 		 " echo 1234567 | tpm2_nvwrite -Q -C o -i - 0x1c00100");
 	t = open_tpm(p);
 	OK(root_ek(t, &ek));
-	assert_int_equal(root_ek_certificates(t, &ek, &all), INRO_E_ACCESS);
+	OK(root_ek_certificates(t, &ek, &all)); /* the key's own, without a chain */
+	assert_true(all.n > 0);
 	root_ek_end(t, &ek);
 	close_tpm(p);
 	shell(p, "tpm2_getcap properties-variable | grep -q 'LOCKOUT_COUNTER: 0x0$'");

@@ -125,6 +125,25 @@ static void test_deltas_past_it(void **state)
 	cred_clear(&i.cred);
 }
 
+/* And on those that are given out, which continue the list that was. */
+static void test_published_deltas_past_it(void **state)
+{
+	struct core *c = *state;
+	const struct crl_wish full = { .ca = "issuing" }, delta = { .ca = "issuing", .delta = true };
+	struct office_issued i = { 0 };
+	struct crl_info info;
+
+	office_issue(c, &i);
+	clock_set_test(T0 + 2 * HOUR);
+	OK(crl_publish(c, &full, &info));
+	set_right(c);
+	revoke(c, &i, VERB_REVOKE);
+	clock_set_test(T0 + 3 * HOUR);
+	OK(crl_publish(c, &delta, &info));
+	assert_int_equal(info.entries, 1);
+	cred_clear(&i.cred);
+}
+
 /* A clock that is set right while a list is signed, and the time in the database with it. */
 static void set_right_meanwhile(void)
 {
@@ -446,7 +465,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_entries_stay),	   T(test_deltas_have_all),
-		T(test_deltas_past_it),	   T(test_list_of_a_time_that_is_gone),
+		T(test_deltas_past_it),	   T(test_published_deltas_past_it), T(test_list_of_a_time_that_is_gone),
 		T(test_issued_at_a_time_that_is_gone),
 		T(test_keys_show_no_time),
 		T(test_two_clocks),	   T(test_signers_and_lists),

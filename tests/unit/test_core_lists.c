@@ -7,6 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "backoffice/core/bulk.h"
 #include "backoffice/core/ca.h"
 #include "backoffice/core/cred.h"
 #include "backoffice/core/crl.h"
@@ -72,6 +73,33 @@ static void test_address_of_shards(void **state)
 	FAILS(INRO_E_STATE, divide(*state, "issuing", 4, NULL));
 	OK(set(*state, "issuing", &days));
 	cred_clear(&i.cred);
+}
+
+/* Nor of one whose CA was read before. */
+static void test_address_of_shards_meanwhile(void **state)
+{
+	const struct bulk_order o = { .ca = "issuing", .profile = "tls-client" };
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	SCOPED(buf) csr = { 0 };
+	struct cred_bulk *b = NULL;
+	struct bulk_row row = { 0 };
+
+	office_csr(key, "meanwhile", &csr);
+	row.csr = buf_bytes(&csr);
+	OK(cred_bulk_open(*state, &o, &b));
+	OK(divide(*state, "issuing", 3, "http://x/${shard}.crl"));
+	FAILS(INRO_E_STATE, cred_bulk_issue(b, &row, 1));
+	assert_non_null(strstr(err_detail(INRO_E_STATE), "divided otherwise by now; try again"));
+	assert_int_equal(office_ask(office_db, "SELECT count(*) FROM credential WHERE own_ca IS NULL"), 0);
+	cred_bulk_close(b);
+	OK(cred_bulk_open(*state, &o, &b));
+	bulk_row_clear(&row);
+	row.csr = buf_bytes(&csr);
+	OK(cred_bulk_issue(b, &row, 1));
+	OK(row.error);
+	bulk_row_clear(&row);
+	cred_bulk_close(b);
+	EVP_PKEY_free(key);
 }
 
 /* One list names no address. */
@@ -221,6 +249,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_below_is_a_ca, setup, office_teardown),
 		cmocka_unit_test_setup_teardown(test_address_of_shards, setup, office_teardown),
+		cmocka_unit_test_setup_teardown(test_address_of_shards_meanwhile, setup, office_teardown),
 		cmocka_unit_test_setup_teardown(test_address_of_one, setup, office_teardown),
 		cmocka_unit_test_setup_teardown(test_next_key_is_free, setup, office_teardown),
 		cmocka_unit_test_setup_teardown(test_set_while_it_waits, setup, office_teardown),

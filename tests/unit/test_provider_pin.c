@@ -215,6 +215,32 @@ static void a_pipe_gives_it_once(void **state)
 	close(ends[0]);
 }
 
+/* Of a file that is standard input no more: the place in it is the children's, too. */
+static void standard_input_gives_it_once(void **state)
+{
+	CK_ULONG tries = token_keys_tries_left();
+	char path[4200];
+	int before = dup(STDIN_FILENO), fd;
+	EVP_PKEY *key;
+
+	(void)state;
+	snprintf(path, sizeof path, "%s/input", scratch_dir());
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(write(fd, TOKEN_KEYS_PIN "\n", sizeof TOKEN_KEYS_PIN) > 0);
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	assert_int_equal(dup2(fd, STDIN_FILENO), STDIN_FILENO);
+	close(fd);
+	key = load(EC "?pin-source=file:-");
+	assert_non_null(key);
+	assert_int_equal(scratch_child(sign_in_child, key), 0);
+	close_all_sessions();
+	assert_true(token_keys_sign(libctx, key));
+	assert_int_equal(token_keys_tries_left(), tries);
+	EVP_PKEY_free(key);
+	assert_int_equal(dup2(before, STDIN_FILENO), STDIN_FILENO);
+	close(before);
+}
+
 static int sign_in_time(void *vkey)
 {
 	alarm(20);
@@ -508,6 +534,7 @@ int main(void)
 		TEST(asked_once_a_login),    TEST(not_asked_where_a_pin_is_given),
 		TEST(a_refused_answer),	     TEST(no_answer),
 		TEST(refused_in_turns),	     TEST(a_pipe_gives_it_once),
+		TEST(standard_input_gives_it_once),
 		TEST(a_named_pipe_gives_it_once), TEST(threads_are_asked_once),
 		TEST(threads_share_a_named_pipe), TEST(asked_in_the_midst),
 		TEST(refused_to_children),

@@ -313,6 +313,18 @@ static enum inro_err remove_files(const char *dir)
 	return e;
 }
 
+enum inro_err pair_withdraw(const struct agent_settings *s, unsigned generation)
+{
+	AUTO(free_chars) char *dir = folder(s, generation);
+	AUTO(free_chars) char *path = pair_path(s, generation, "csr.der");
+
+	if (!dir || !path)
+		return agent_no_memory();
+	if (unlink(path) != 0 && errno != ENOENT)
+		return file_err(errno, path);
+	return file_sync_dir(dir);
+}
+
 enum inro_err pair_drop(const struct agent_settings *s, unsigned generation)
 {
 	AUTO(free_chars) char *dir = folder(s, generation);

@@ -60,6 +60,8 @@ struct pair_new {
 MUST_CHECK enum inro_err pair_install(const struct agent_settings *s, unsigned generation,
 				      const struct pair_new *in);
 MUST_CHECK enum inro_err pair_mark_done(const struct agent_settings *s, unsigned generation);
+/* Its request goes, on disk: from now on nobody asks with it, so that its key can go.  One that is not there is no error. */
+MUST_CHECK enum inro_err pair_withdraw(const struct agent_settings *s, unsigned generation);
 /* Its files go; one that is not there is no error. */
 MUST_CHECK enum inro_err pair_drop(const struct agent_settings *s, unsigned generation);
 

@@ -91,14 +91,15 @@ static enum inro_err is_kept(const struct request_room *q, unsigned generation, 
 enum inro_err request_drop(const struct request_room *q, unsigned generation)
 {
 	AUTO(free_chars) char *uri = NULL;
-	SCOPED(buf) csr = { 0 };
-	enum inro_err e = pair_request(q->s, generation, &csr, &uri);
+	enum inro_err e = pair_uri(q->s, generation, &uri); /* its request may have gone before a power cut */
 	bool kept = false;
 
 	if (e == INRO_OK)
 		e = is_kept(q, generation, uri, &kept);
 	if (e == INRO_OK && !kept)
 		e = keys_need(q->hold);
+	if (e == INRO_OK)
+		e = pair_withdraw(q->s, generation);
 	if (e == INRO_OK && !kept)
 		e = keys_drop(q->hold->token, uri);
 	return e == INRO_OK || e == INRO_E_NOT_FOUND ? pair_drop(q->s, generation) : e;

@@ -289,15 +289,18 @@ static enum inro_err finish(struct round *r, unsigned live)
 {
 	const struct request_room q = room_of(r);
 	enum inro_err e = INRO_OK;
+	unsigned old = live;
 
 	if (!pair_has(r->s, live, "done")) {
 		e = hook_run_all(r->s, live, "");
 		if (e == INRO_OK)
 			e = pair_mark_done(r->s, live);
 	}
-	/* The one before stays: a program may still have it open. */
-	for (unsigned old = live; e == INRO_OK && old > 2 && pair_has(r->s, old - 2, ""); old--)
-		e = request_drop(&q, old - 2);
+	/* The one before stays: a program may still have it open.  The oldest goes first, so that none is left behind a gap. */
+	while (old > 2 && pair_has(r->s, old - 2, ""))
+		old--;
+	for (; e == INRO_OK && old < live; old++)
+		e = request_drop(&q, old - 1);
 	return e;
 }
 

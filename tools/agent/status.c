@@ -140,12 +140,13 @@ static json_t *document(const struct agent_settings *s, const struct status *st)
 
 	if (!doc)
 		return NULL;
-	if (st->live)
-		add_pair(doc, s, st->live);
-	json_object_set(doc, "secrets", st->secrets);
+	/* What is wrong first: of an answer that is too long the end is left out. */
 	json_object_set_new(doc, "renew_at", status_time(st->renew_at));
 	json_object_set_new(doc, "error", st->error ? json_string(st->error) : json_null());
 	json_object_set_new(doc, "error_at", status_time(st->error ? st->error_at : 0));
+	if (st->live)
+		add_pair(doc, s, st->live);
+	json_object_set(doc, "secrets", st->secrets);
 	json_object_set_new(doc, "looked_at", status_time(clock_now()));
 	json_object_set_new(doc, "server", json_string(s->server));
 	json_object_set_new(doc, "dir", json_string(s->dir));

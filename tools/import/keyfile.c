@@ -307,8 +307,10 @@ static enum inro_err read_p12(struct reader *r, struct bytes *in, bool *ret_mine
 {
 	enum inro_err e = keyfile_read_p12(*in, r->ctx, r->asked, r->f, ret_mine);
 
-	if (*ret_mine)
+	if (*ret_mine) {
 		*in = BYTES_NONE;
+		pass_over(r, "PKCS12");
+	}
 	return e;
 }
 
@@ -335,7 +337,7 @@ static enum inro_err read_der(struct reader *r, struct bytes in)
 
 	while (!e && in.n)
 		e = read_object(r, &in);
-	if (e != INRO_E_SYNTAX || has_nothing(r->f))
+	if (e != INRO_E_SYNTAX || !in.n || has_nothing(r->f))
 		return e;
 	return err_set(e, "the %zu octets behind what could be read are no key and no certificate",
 		       in.n);

@@ -265,6 +265,8 @@ static enum inro_err read_index(struct tpm *t, uint32_t index, struct buf *ret)
 		return !e || is_missing(e) ? INRO_E_NOT_FOUND : e;
 	ref.name = BYTES(name.name, name.size);
 	who = ref;
+	if (!reads_by_itself(&pub) && !(pub.attributes & TPMA_NV_OWNERREAD))
+		return INRO_E_NOT_FOUND; /* nobody that we could be reads it: it is not the maker's */
 	if (!reads_by_itself(&pub)) {
 		who = (struct tpm_ref) { .handle = TPM2_RH_OWNER };
 		by.value = secret_bytes(&t->owner_auth);

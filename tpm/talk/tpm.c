@@ -255,11 +255,12 @@ static void take_news(struct tpm *t)
 			continue;
 		*auth_at(t, i) = t->news[i];
 		t->news[i] = (struct secret) { 0 };
+		if (auth_at(t, i) == &t->root_auth)
+			t->roots.refused = false;
 	}
 	atomic_store(&t->has_news, false);
 	pthread_mutex_unlock(&r->lock);
 	t->roots.root.auth = secret_bytes(&t->root_auth);
-	t->roots.refused = false;
 }
 
 /* Not one that is just being cleared away. */

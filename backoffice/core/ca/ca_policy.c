@@ -169,19 +169,19 @@ static enum inro_err check_policy(const struct ca *ca, const struct ca_policy *p
 	return e;
 }
 
-/* Has the present key certified anybody but its own CA: STORE_NONE, one who is no CA; STORE_NE, another CA? */
-static enum inro_err has_issued(struct core *c, const struct ca *ca, enum store_op own, bool *ret)
+/* Has the present key certified anybody but its own CA? */
+static enum inro_err has_issued(struct core *c, const struct ca *ca, bool *ret)
 {
 	const struct store_cond conds[] = {
 		{ .field = "ca", .number = ca->id },
 		{ .field = "ca_generation", .number = ca->generation },
-		{ .field = "own_ca", .op = own, .number = ca->id },
+		{ .field = "own_ca", .op = STORE_NE, .number = ca->id }, /* or none */
 	};
 	const struct store_query q = { STORE_WHERE(conds), .limit = 1 };
 	SCOPED(credential) rec = { 0 };
 	enum inro_err e = store_find(c->store, &q, &rec);
 
-	*ret = *ret || e == INRO_OK;
+	*ret = e == INRO_OK;
 	return e == INRO_E_NOT_FOUND ? INRO_OK : e;
 }
 
@@ -190,10 +190,8 @@ static enum inro_err has_issued(struct core *c, const struct ca *ca, enum store_
 static enum inro_err check_unused(struct core *c, const struct ca *ca)
 {
 	bool issued = false;
-	enum inro_err e = has_issued(c, ca, STORE_NONE, &issued);
+	enum inro_err e = has_issued(c, ca, &issued);
 
-	if (e == INRO_OK)
-		e = has_issued(c, ca, STORE_NE, &issued);
 	if (e == INRO_OK && issued)
 		return err_set(INRO_E_STATE,
 			       "CA '%s' has issued certificates that name its lists as they are; how these are divided, "
@@ -353,6 +351,22 @@ static bool moves_lists(const struct ca_policy *was, const struct ca_policy *is)
 {
 	return was->shards != is->shards ||
 	       (is->shards && strcmp(text_or_empty(was->crl_url), text_or_empty(is->crl_url)) != 0);
+}
+
+enum inro_err ca_policy_stands(const struct ca *was, const struct ca *now)
+{
+	SCOPED(ca_policy) then = { 0 };
+	SCOPED(ca_policy) p = { 0 };
+	enum inro_err e;
+
+	if (strcmp(text_or_empty(was->settings), text_or_empty(now->settings)) == 0)
+		return INRO_OK;
+	e = ca_policy_read(was, &then);
+	if (e == INRO_OK)
+		e = ca_policy_read(now, &p);
+	if (e == INRO_OK && moves_lists(&then, &p))
+		e = err_set(INRO_E_STATE, "the lists of CA '%s' are divided otherwise by now; try again", now->name);
+	return e;
 }
 
 static enum inro_err change_policy(struct core *c, struct ca *ca, const struct ca_settings *in)

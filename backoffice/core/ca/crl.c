@@ -217,7 +217,8 @@ static enum inro_err load_part(struct core *c, struct listing *l, struct part *p
 	e = load_scope(c, l, p, &p->scope);
 	if (e == INRO_OK && l->in->base) {
 		p->scope.full_number = l->in->base;
-		p->scope.full_at = l->in->base_at;
+		if (!p->scope.full_at || l->in->base_at < p->scope.full_at) /* else it was forgotten as one ahead */
+			p->scope.full_at = l->in->base_at;
 	}
 	if (e == INRO_OK && l->in->delta && !p->scope.full_number)
 		e = err_set(INRO_E_STATE,

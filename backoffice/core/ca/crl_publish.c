@@ -276,7 +276,7 @@ static enum inro_err can_sign(struct core *c, const struct ca *ca)
 static enum inro_err publish_if_due(struct core *c, const struct ca *ca, const struct ca_policy *p,
 				    const struct crl_wish *w)
 {
-	struct crl_info info;
+	struct crl_info info = { 0 };
 	bool due = false;
 	enum inro_err e = is_due(c, ca, p, w, &due);
 

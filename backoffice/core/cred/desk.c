@@ -214,6 +214,8 @@ enum inro_err desk_recheck(struct core *c, struct issue_desk *d)
 	e = store_get(c->store, d->ca->id, &now);
 	if (e == INRO_OK && now.generation != d->ca->generation)
 		e = err_set(INRO_E_STATE, "CA '%s' has another key by now; try again", now.name);
+	if (e == INRO_OK)
+		e = ca_policy_stands(d->ca, &now);
 	return e == INRO_OK ? ca_usable(c, &now, clock_now()) : e;
 }
 

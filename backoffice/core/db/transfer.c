@@ -178,26 +178,36 @@ static enum inro_err copy_into(struct store *from, struct store *to, const struc
 	return e;
 }
 
-/* 0: a damaged database may have none, and is copied as it is. */
-static int64_t events_of(struct store *s)
+static enum inro_err events_of(struct store *s, int64_t *ret)
 {
 	SCOPED(audit_head) head = { 0 };
+	enum inro_err e = store_get(s, 1, &head);
 
-	return store_get(s, 1, &head) == INRO_OK ? head.count : 0;
+	*ret = head.count;
+	return e;
+}
+
+/* What came to the source while it was copied. */
+static enum inro_err count_later(struct store *from, int64_t copied, int64_t *ret)
+{
+	int64_t now = 0;
+	enum inro_err e = events_of(from, &now);
+
+	*ret = now > copied ? now - copied : 0;
+	return err_context(e, "the copy is whole, but whether something was written meanwhile can't be told");
 }
 
 enum inro_err transfer_copy(struct store *from, struct store *to, const struct upkeep *how,
 			    struct upkeep_report *ret)
 {
-	int64_t copied;
+	int64_t copied = 0;
+	bool counts;
 	enum inro_err e = store_begin(from, STORE_READ);
 
 	if (e != INRO_OK)
 		return e;
-	copied = events_of(from);
+	counts = events_of(from, &copied) == INRO_OK; /* a damaged database may have no number, and is copied as it is */
 	e = copy_into(from, to, how, ret);
 	store_rollback(from);
-	if (e == INRO_OK)
-		ret->later = events_of(from) - copied;
-	return e;
+	return e == INRO_OK && counts ? count_later(from, copied, &ret->later) : e;
 }

@@ -41,7 +41,9 @@ enum inro_err core_view(struct core *c, struct core_view *ret)
 		return INRO_OK;
 	borrow(c);
 	e = store_begin(c->store, STORE_READ);
-	if (e != INRO_OK && c->own) { /* the next would come upon it, too */
+	if (e == INRO_E_BUSY) /* as its own would be, and that has waited enough */
+		give_back(c);
+	else if (e != INRO_OK && c->own) { /* the next would come upon it, too */
 		drop(c);
 		e = store_begin(c->store, STORE_READ);
 	}
