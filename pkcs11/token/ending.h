@@ -9,6 +9,8 @@
  *    later may be waiting for the thread that is kept.  What is called then finds libcrypto gone
  *    (libcrypto_alive()).
  * 3. The thread in which libcrypto ends is never kept.
+ * 4. libcrypto is gone before it tells us in which thread.  Who comes or goes between the two is
+ *    kept, too; not the process's first thread, for it is mostly the one.
  */
 #ifndef INRO_PKCS11_TOKEN_ENDING_H
 #define INRO_PKCS11_TOKEN_ENDING_H

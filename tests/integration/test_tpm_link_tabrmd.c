@@ -173,6 +173,16 @@ static void a_service_that_ends(void **state)
 	link_free(l);
 }
 
+/* A signal is sent before it has come to each of the threads. */
+static void make_abrmd_stand_still(void)
+{
+	int status = 0;
+
+	assert_int_equal(kill(abrmd, SIGSTOP), 0);
+	assert_int_equal(waitpid(abrmd, &status, WUNTRACED), abrmd);
+	assert_true(WIFSTOPPED(status));
+}
+
 /* One that stands still is not waited for without end: a command has its time, and the connection
  * is given up. */
 static void a_service_that_stands_still(void **state)
@@ -185,7 +195,7 @@ static void a_service_that_stands_still(void **state)
 	(void)state;
 	l->haste_ms = 50;
 	assert_int_equal(link_begin(l, &before), INRO_OK);
-	kill(abrmd, SIGSTOP);
+	make_abrmd_stand_still();
 	alarm(60); /* else it would be waited for until the test is ended */
 	assert_int_equal(link_talk(l, BYTES(random, sizeof random), false, &response), INRO_E_IO);
 	alarm(0);

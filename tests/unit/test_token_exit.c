@@ -13,6 +13,8 @@
 #include <openssl/evp.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,6 +99,8 @@ static void unloaded_without_finalize(void)
 
 static pthread_t another;
 
+static atomic_bool is_out;
+
 static void *sign_for_ever(void *unused)
 {
 	uint8_t sig[64];
@@ -104,6 +108,7 @@ static void *sign_for_ever(void *unused)
 	(void)unused;
 	while (module_sign(s, pair.private, sig) == CKR_OK)
 		;
+	atomic_store(&is_out, true);
 	return NULL;
 }
 
@@ -124,6 +129,20 @@ static void a_thread_is_joined(void)
 {
 	atexit(join_another);
 	a_thread_is_signing();
+}
+
+/* Registered last, this is called first when libcrypto ends: the module doesn't know of it yet. */
+static void before_the_module(void)
+{
+	usleep(300000);
+	if (atomic_load(&is_out))
+		_exit(98);
+}
+
+static void a_thread_sees_it_first(void)
+{
+	a_thread_is_signing();
+	MUST(OPENSSL_atexit(before_the_module) == 1);
 }
 
 static void *wait_for_event(void *unused)
@@ -167,6 +186,7 @@ static const struct {
 	{ "unloaded without C_Finalize", unloaded_without_finalize, false, false },
 	{ "while a thread is signing", a_thread_is_signing, true, false },
 	{ "a signing thread joined after libcrypto's end", a_thread_is_joined, true, false },
+	{ "a signing thread sees it before the module", a_thread_sees_it_first, true, false },
 	{ "while a thread waits for a slot's event", a_thread_is_waiting, true, true },
 	{ "C_Finalize after that", finalized_beside_a_waiter, true, true },
 };
