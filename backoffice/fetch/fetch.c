@@ -148,7 +148,7 @@ static bool set_cas(struct going *g)
 	const struct fetch_way *w = g->way;
 	struct curl_blob blob = { (void *)(uintptr_t)w->trust_pem.p, w->trust_pem.n, CURL_BLOB_COPY };
 
-	if (w->trust)
+	if (w->trust && !blob.len)
 		return set_text(g, CURLOPT_CAINFO, w->trust);
 	/* What is empty trusts nobody, and not whom libcurl would. */
 	return set_text(g, CURLOPT_CAINFO, NULL) &&

@@ -20,8 +20,8 @@
 /* How all requests of one round go out. */
 struct fetch_way {
 	const char *server;	/* "https://HOST:PORT", a path may follow */
-	const char *trust;	/* PEM file of CAs; or */
-	struct bytes trust_pem; /* the CAs themselves */
+	const char *trust;	/* PEM file of CAs */
+	struct bytes trust_pem; /* the CAs themselves; with a file, in place of what is in it */
 	bool plain;		/* http: may be asked too: what is asked for protects itself */
 	const char *proxy;	/* NULL: none */
 	int64_t timeout;	/* seconds */

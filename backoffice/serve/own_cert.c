@@ -4,6 +4,8 @@
  * 1. One that does not read, or is another key's, never takes the place of one that works.
  * 2. What our CA has made is kept in a file, so that a server that starts again needs no other one - unless it is
  *    told of other names or another profile than that one has, or that one is no longer good.
+ * 3. After a rollover of that CA there is another one, by its new key, with what leads to it from the old root: clients
+ *    that have either root believe it.
  */
 #include <errno.h>
 #include <limits.h>
@@ -74,18 +76,35 @@ static enum inro_err find_file(struct own_cert *c)
 
 /* ---- from a CA of ours ---- */
 
-static enum inro_err write_chain(struct own_cert *c, struct core *core, const struct cred *made)
+/* A root is the client's own affair. */
+static bool is_root(struct bytes der)
+{
+	SCOPED(err_kept) kept = err_keep();
+	SCOPED(cert) c = { 0 };
+
+	return cert_read(der, &c) == INRO_OK && c.self_issued && cert_verify(&c, &c.key) == INRO_OK;
+}
+
+/* With what leads from one key of the root to the other: some clients have only the old root yet, others only the new. */
+static enum inro_err chain_text(const struct own_cert *c, struct core *core, struct bytes leaf, struct buf *ret)
 {
 	SCOPED(chain) above = { 0 };
-	SCOPED(buf) text = { 0 };
-	enum inro_err e = ca_chain(core, c->o->tls_ca, 0, &above);
+	enum inro_err e = enrol_chain(core, c->o->tls_ca, &above);
 
 	if (e != INRO_OK)
 		return e;
-	pem_add(&text, PEM_CERT, blob_bytes(&made->rec.cert));
-	for (size_t i = 0; i + 1 < above.n; i++) /* the root is the client's own affair */
-		pem_add(&text, PEM_CERT, blob_bytes(&above.certs[i]));
-	e = buf_err(&text);
+	pem_add(ret, PEM_CERT, leaf);
+	for (size_t i = 0; i < above.n; i++)
+		if (!is_root(blob_bytes(&above.certs[i])))
+			pem_add(ret, PEM_CERT, blob_bytes(&above.certs[i]));
+	return buf_err(ret);
+}
+
+static enum inro_err write_chain(struct own_cert *c, struct core *core, struct bytes leaf)
+{
+	SCOPED(buf) text = { 0 };
+	enum inro_err e = chain_text(c, core, leaf, &text);
+
 	return e == INRO_OK ? file_write(c->file, 0644, buf_bytes(&text)) : e;
 }
 
@@ -198,10 +217,49 @@ static enum inro_err issue(struct own_cert *c, struct core *core)
 	enum inro_err e = ask_ca(c, core, &made);
 
 	if (e == INRO_OK)
-		e = write_chain(c, core, &made);
+		e = write_chain(c, core, blob_bytes(&made.rec.cert));
 	if (e == INRO_OK)
 		service_say("certificate issued", "ca", c->o->tls_ca);
 	return e == INRO_OK ? e : err_context(e, "a certificate for the server");
+}
+
+/* By a key that its CA had before? */
+static enum inro_err is_by_old_key(const struct own_cert *c, struct core *core, const struct cert *leaf, bool *ret)
+{
+	struct ca_keys keys = { 0 };
+	enum inro_err e = ca_keys(core, c->o->tls_ca, &keys);
+
+	*ret = false;
+	for (size_t i = 0; e == INRO_OK && !*ret && i < keys.n; i++) {
+		SCOPED(cert) old = { 0 };
+
+		*ret = keys.items[i].rec.cert.n && cert_read(blob_bytes(&keys.items[i].rec.cert), &old) == INRO_OK &&
+		       cert_verify(leaf, &old.key) == INRO_OK;
+	}
+	ca_keys_clear(&keys);
+	return e;
+}
+
+/* The CA, or the root above it, may have got another key meanwhile. */
+static enum inro_err follow_ca(struct own_cert *c, struct core *core)
+{
+	SCOPED(buf) chain = { 0 };
+	SCOPED(buf) text = { 0 };
+	SCOPED(cert) leaf = { 0 };
+	bool old = false;
+	enum inro_err e = file_read(c->file, CHAIN_MAX, &chain);
+
+	if (e == INRO_OK)
+		e = cert_read(buf_bytes(&chain), &leaf);
+	if (e == INRO_OK)
+		e = is_by_old_key(c, core, &leaf, &old);
+	if (e == INRO_OK && old)
+		return issue(c, core);
+	if (e == INRO_OK)
+		e = chain_text(c, core, buf_bytes(&leaf.der), &text);
+	if (e != INRO_OK || bytes_equal(buf_bytes(&text), buf_bytes(&chain)))
+		return e;
+	return file_write(c->file, 0644, buf_bytes(&text));
 }
 
 /* ---- from the file ---- */
@@ -351,6 +409,10 @@ enum inro_err own_cert_look(struct own_cert *c, struct core *core, bool now, SSL
 	if (!c->o->tls_cert && (!mark || is_due(c))) {
 		c->next_look = at + RETRY_SECONDS * 1000;
 		e = issue(c, core);
+		mark = mark_of(c->file);
+	} else if (!c->o->tls_cert && (now || at >= c->next_follow)) {
+		c->next_follow = at + RETRY_SECONDS * 1000;
+		e = follow_ca(c, core);
 		mark = mark_of(c->file);
 	}
 	if (e == INRO_OK && mark && mark != c->file_mark)

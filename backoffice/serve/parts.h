@@ -37,7 +37,7 @@ struct own_cert {
 	char *file;	   /* of the certificate, also of one that our CA made */
 	int64_t file_mark; /* of the file that is in use */
 	int64_t due;	   /* when our CA makes another */
-	int64_t next_look; /* monotonic, in ms */
+	int64_t next_look, next_follow; /* monotonic, in ms */
 	int64_t begins, ends; /* of what our CA made */
 	uint8_t fingerprint[32]; /* SHA-256 of what our CA made */
 	char host[256];

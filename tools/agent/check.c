@@ -7,6 +7,7 @@
 #include "tools/agent/est.h"
 #include "tools/agent/keys.h"
 #include "tools/agent/secrets.h"
+#include "tools/agent/trust.h"
 
 static enum inro_err try_token(const struct agent_settings *s)
 {
@@ -38,13 +39,17 @@ static enum inro_err tell(const struct est_certs *cas, struct buf *ret)
 enum inro_err agent_check(const struct agent_settings *s, struct buf *ret)
 {
 	SCOPED(est_certs) cas = { 0 };
-	const struct fetch_way way = { .server = s->server,
-				       .trust = s->trust,
-				       .proxy = s->proxy,
-				       .timeout = s->timeout,
-				       .believed = clock_now() };
+	SCOPED(buf) trust = { 0 };
+	struct fetch_way way = { .server = s->server,
+				 .trust = s->trust,
+				 .proxy = s->proxy,
+				 .timeout = s->timeout,
+				 .believed = clock_now() };
 	enum inro_err e = secrets_check(s);
 
+	if (e == INRO_OK)
+		e = trust_load(s, &trust);
+	way.trust_pem = buf_bytes(&trust);
 	if (e == INRO_OK)
 		e = try_token(s);
 	if (e == INRO_OK)

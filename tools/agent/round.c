@@ -19,6 +19,7 @@
 #include "tools/agent/secrets.h"
 #include "tools/agent/self.h"
 #include "tools/agent/status.h"
+#include "tools/agent/trust.h"
 
 #define DAY	     86400
 #define LOCK_WAIT_MS 1000
@@ -35,6 +36,7 @@ struct round {
 	const struct agent_settings *s;
 	struct status status;
 	struct fetch_way way;
+	struct buf trust; /* empty: the setting alone */
 	struct keyroom *keys;
 	struct pair live; /* generation 0: none */
 	bool expired;
@@ -73,6 +75,7 @@ static void round_clear(struct round *r)
 	pair_clear(&r->live);
 	self_clear(&r->self);
 	status_clear(&r->status);
+	buf_clear(&r->trust);
 	*r = (struct round) { 0 };
 }
 
@@ -269,6 +272,8 @@ static enum inro_err ask(struct round *r, unsigned generation, bool again)
 
 	if (e == INRO_OK)
 		e = est_cacerts(&r->way, r->s->label, &cas);
+	if (e == INRO_OK)
+		e = trust_follow(r->s, &cas, r->believed);
 	a.csr = buf_bytes(&csr);
 	if (e == INRO_OK)
 		e = goes_by_tpm(r, again) ? ask_by_tpm(r, uri, &a) : ask_by_est(r, &a);
@@ -527,11 +532,14 @@ static enum inro_err work(struct round *r, const struct round_options *o)
 {
 	enum inro_err e = load_live(r);
 
+	if (e == INRO_OK)
+		e = trust_load(r->s, &r->trust);
 	if (e != INRO_OK)
 		return e;
 	look_at_time(r);
 	r->way = (struct fetch_way) { .server = r->s->server,
 				      .trust = r->s->trust,
+				      .trust_pem = buf_bytes(&r->trust),
 				      .proxy = r->s->proxy,
 				      .timeout = r->s->timeout,
 				      .believed = r->believed,
