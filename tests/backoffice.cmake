@@ -98,6 +98,7 @@ inro_test(unit/test_core_issue.c LINKS inro_testoffice)
 inro_test(unit/test_core_bulk.c LINKS inro_testoffice)
 inro_test(unit/test_core_ca_signer.c LINKS inro_testoffice)
 inro_test(unit/test_core_ca.c LINKS inro_testoffice)
+inro_test(unit/test_core_ca_lists.c LINKS inro_testoffice)
 inro_test(unit/test_core_claimed.c LINKS inro_testoffice)
 inro_test(unit/test_core_connector.c LINKS inro_testoffice)
 inro_test(unit/test_core_delegate.c LINKS inro_testoffice)
@@ -184,6 +185,7 @@ foreach(name
 		core_faults
 		core_secrets
 		core_ca
+		core_ca_lists
 		core_ca_signer
 		core_claimed
 		core_connector
@@ -241,6 +243,7 @@ foreach(name
 		core_status
 		core_ahead
 		core_ca
+		core_ca_lists
 		core_ca_signer
 		core_claimed
 		core_connector

@@ -449,7 +449,8 @@ const struct cmd_verb ca_verbs[] = {
 	  .least = LEAST_ADMIN,
 	  .shape = SHOW_SAID,
 	  .said = "CA '{name}' is {state}: {past} {past:certificate|certificates} and {entries} "
-		  "{entries:entry|entries} of its list are on record, {known} were; {passed_over} are not its" },
+		  "{entries:entry|entries} of its list are on record, {known} were; {passed_over} are not its; "
+		  "{released} {released:was|were} on hold on it and {released:is|are} released here since" },
 	{ .name = "connect",
 	  .summary = "Records an external CA, which certifies requests from here",
 	  .args = ARGS({ .name = "NAME", .help = "its name" }),
@@ -497,7 +498,8 @@ const struct cmd_verb ca_verbs[] = {
 	  .shape = SHOW_SAID,
 	  .said = "list {number} of CA '{name}': {changed} {changed:record|records} changed, {foreign} "
 		  "{foreign:entry is|entries are} of certificates not on record; {unlisted} {unlisted:is|are} "
-		  "revoked or held here and not on it" },
+		  "revoked or held here and not on it, {released} {released:is|are} on hold on it and released here "
+		  "since" },
 	{ .name = "keys",
 	  .summary = "Lists a CA's present and former keys, and until when revocation lists are "
 		     "made for each",

@@ -109,6 +109,7 @@ struct ca_import {
 };
 struct ca_imported {
 	int64_t listed;	 /* entries of the list */
+	int64_t released; /* of those: on hold there, and released here since; they stay */
 	int64_t past;	 /* certificates put on record */
 	int64_t known;	 /* that were there */
 	int64_t foreign; /* of other issuers, or unreadable */
@@ -177,6 +178,7 @@ struct ca_list_taken {
 	int64_t changed;  /* records that were moved by it */
 	int64_t foreign;  /* entries of certificates that are not on record */
 	int64_t unlisted; /* revoked or held here, and not on the list: the CA is to be told */
+	int64_t released; /* on hold there, and released here since: they stay, and the CA is to be told */
 };
 MUST_CHECK enum inro_err ca_take_list(struct core *c, const char *name, struct bytes list,
 				      struct ca_list_taken *ret);

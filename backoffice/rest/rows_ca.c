@@ -405,7 +405,7 @@ const struct rest_shape rest_ca = {
 		     OUT_NUMBER("crl_days"), OUT_NUMBER("crl_overlap_hours"), OUT_NUMBER("delta_hours"),
 		     OUT_NUMBER("crl_shards"), OUT_TEXT("crl_url"), OUT_TEXT("delta_url"),
 		     OUT_NUMBER("generation"), OUT_NUMBER("entries"), OUT_NUMBER("past"), OUT_NUMBER("known"),
-		     OUT_NUMBER("passed_over"))
+		     OUT_NUMBER("passed_over"), OUT_NUMBER("released"))
 };
 static const struct rest_shape ca_key = {
 	"CAKey", FIELDS(OUT_COUNT("generation"), OUT_HAS("state"), OUT_TEXT("key_uri"),

@@ -208,7 +208,7 @@ static const struct rest_shape request = { "CARequestWaiting",
 static const struct rest_shape taken = { "ListTaken",
 					 FIELDS(OUT_HAS("name"), OUT_COUNT("number"), OUT_COUNT("entries"),
 						OUT_COUNT("changed"), OUT_COUNT("foreign"),
-						OUT_COUNT("unlisted")) };
+						OUT_COUNT("unlisted"), OUT_COUNT("released")) };
 static const struct rest_shape arrival = {
 	"Arrival", FIELDS(OUT_NUMBER("id"), REST_CERT_OUT, OUT_TEXT("error"), OUT_TEXT("why"), OUT_TEXT("file"),
 			  OUT_BOOL("known"), OUT_BOOL("unrequested"), OUT_TEXT("warnings"))

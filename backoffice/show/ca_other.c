@@ -13,6 +13,7 @@ json_t *json_of_ca_imported(const struct ca_view *v, const struct ca_imported *d
 	json_object_set_new(doc, "past", json_integer(done->past));
 	json_object_set_new(doc, "known", json_integer(done->known));
 	json_object_set_new(doc, "passed_over", json_integer(done->foreign));
+	json_object_set_new(doc, "released", json_integer(done->released));
 	return doc;
 }
 
@@ -49,9 +50,10 @@ json_t *json_of_ca_order(const struct ca_order_view *v)
 
 json_t *json_of_ca_list_taken(const char *ca, const struct ca_list_taken *t)
 {
-	return json_pack("{s:s s:I s:I s:I s:I s:I}", "name", ca, "number", (json_int_t)t->number, "entries",
+	return json_pack("{s:s s:I s:I s:I s:I s:I s:I}", "name", ca, "number", (json_int_t)t->number, "entries",
 			 (json_int_t)t->entries, "changed", (json_int_t)t->changed, "foreign",
-			 (json_int_t)t->foreign, "unlisted", (json_int_t)t->unlisted);
+			 (json_int_t)t->foreign, "unlisted", (json_int_t)t->unlisted, "released",
+			 (json_int_t)t->released);
 }
 
 void arrivals_add(struct arrivals *a, const struct ca_collected *one, const char *from)

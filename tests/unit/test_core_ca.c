@@ -1,5 +1,5 @@
-/* test_core_ca - CAs: a next key that waits, one from elsewhere with its lists, keys that two tenants have, and what
- * somebody else does while a CA elsewhere is asked. */
+/* test_core_ca - CAs: a next key that waits, keys that two tenants have, and what somebody else does while a CA
+ * elsewhere is asked. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -192,136 +192,6 @@ static void test_no_subject(void **state)
 	connect_file(*state, &nameless, INRO_E_POLICY);
 	assert_non_null(strstr(err_detail(INRO_E_POLICY), "no subject"));
 	foreign_close(&nameless);
-}
-
-static void collect(struct core *c, X509 *x, char ref[static 24])
-{
-	const struct foreign_brought b = foreign_bring(c, "far", x, true);
-
-	OK(b.error);
-	snprintf(ref, 24, "id:%lld", (long long)b.credential);
-}
-
-/* A certificate that nobody asked for has no profile to renew it by. */
-static void test_no_profile(void **state)
-{
-	X509 *x = foreign_certify(&far, "x", office_ec, 30);
-	SCOPED(buf) csr = { 0 };
-	SCOPED(cred) out = { 0 };
-	struct cred_renewal r = { 0 };
-	char ref[24];
-
-	connect_file(*state, &far, INRO_OK);
-	collect(*state, x, ref);
-	office_csr(office_ec, "x", &csr);
-	r.csr = buf_bytes(&csr);
-	FAILS(INRO_E_UNSUPPORTED, cred_renew(*state, ref, &r, &out));
-	assert_non_null(strstr(err_detail(INRO_E_UNSUPPORTED), "inro cert issue"));
-	X509_free(x);
-}
-
-/* An entry that is there twice hides none that is missing; a compromised key ends for our own certificates, too. */
-static void test_taken_list(void **state)
-{
-	const struct cred_revocation why = { .reason = "superseded" };
-	EVP_PKEY *key = office_key("P-256");
-	X509 *listed = foreign_certify(&far, "x", office_ec, 30), *missing = foreign_certify(&far, "y", key, 30);
-	SCOPED(buf) list = { 0 };
-	SCOPED(cred) out = { 0 };
-	struct ca_list_taken t = { 0 };
-	struct office_issued ours;
-	char ref[24];
-
-	connect_file(*state, &far, INRO_OK);
-	collect(*state, listed, ref);
-	collect(*state, missing, ref);
-	OK(cred_revoke(*state, ref, &why, &out));
-	office_issue(*state, &ours);
-	foreign_list_times(&far, 3, X509_get0_serialNumber(listed), CRL_KEY_COMPROMISE, 2, &list);
-	OK(ca_take_list(*state, "far", buf_bytes(&list), &t));
-	assert_int_equal(t.entries, 2);
-	assert_int_equal(t.changed, 1);
-	assert_int_equal(t.unlisted, 1);
-	cred_clear(&out);
-	OK(cred_get(*state, ours.ref, &out));
-	assert_int_equal(out.state, CRED_REVOKED);
-	cred_clear(&ours.cred);
-	X509_free(listed);
-	X509_free(missing);
-	EVP_PKEY_free(key);
-}
-
-/* RFC 5280 6.3.3 (f) */
-static void test_signs_no_lists(void **state)
-{
-	struct foreign mute;
-	SCOPED(buf) list = { 0 };
-	struct ca_list_taken t = { 0 };
-
-	foreign_open_for(&mute, "far", 300, "critical,keyCertSign");
-	connect_file(*state, &mute, INRO_OK);
-	foreign_list(&mute, 1, X509_get0_serialNumber(mute.cert), CRL_SUPERSEDED, &list);
-	FAILS(INRO_E_POLICY, ca_take_list(*state, "far", buf_bytes(&list), &t));
-	assert_non_null(strstr(err_detail(INRO_E_POLICY), "cRLSign"));
-	foreign_close(&mute);
-}
-
-/* Its key, in token "ca" under that label. */
-static void put_key(const struct foreign *f, char uri[static 96])
-{
-	PKCS8_PRIV_KEY_INFO *p8 = EVP_PKEY2PKCS8(f->key);
-	SCOPED(p11_uri) u = { 0 };
-	struct token_key_plan plan = { .label = office_label };
-	AUTO(token_close_ptr) struct token *t = NULL;
-	AUTO(token_key_free_ptr) struct token_key *k = NULL;
-	unsigned char *der = NULL;
-	int n = i2d_PKCS8_PRIV_KEY_INFO(p8, &der);
-
-	assert_true(n > 0);
-	OK(p11_uri_parse("pkcs11:token=line", &u));
-	OK(token_open(&u, bytes_of(OFFICE_PIN), &t));
-	OK(token_key_import(t, &plan, BYTES(der, (size_t)n), &k));
-	snprintf(uri, 96, "pkcs11:token=line;object=%s", office_label);
-	OPENSSL_free(der);
-	PKCS8_PRIV_KEY_INFO_free(p8);
-}
-
-static void import(struct core *c, const struct foreign *f, const char *uri, int number, const X509 *leaf, int reason)
-{
-	SCOPED(buf) cert = { 0 };
-	SCOPED(buf) list = { 0 };
-	struct ca_import in = { .name = "moved", .key_uri = uri };
-	struct ca_imported done = { 0 };
-	SCOPED(ca_view) v = { 0 };
-
-	foreign_der(f->cert, &cert);
-	foreign_list(f, number, X509_get0_serialNumber(leaf), reason, &list);
-	in.in.cert = buf_bytes(&cert);
-	in.crl = buf_bytes(&list);
-	OK(ca_import(c, &in, &done, &v));
-	assert_int_equal(done.listed, 1);
-}
-
-/* What was on hold with one list and is revoked for good with the next is so here. */
-static void test_lists_of_an_import(void **state)
-{
-	struct foreign moved;
-	X509 *leaf;
-	char uri[96];
-
-	foreign_open(&moved, "moved", 300);
-	leaf = foreign_certify(&moved, "x", office_ec, 30);
-	put_key(&moved, uri);
-	import(*state, &moved, uri, 1, leaf, CRL_HOLD);
-	assert_int_equal(office_ask(office_db, "SELECT count(*) FROM credential WHERE state = 'suspended'"), 1);
-	import(*state, &moved, uri, 2, leaf, CRL_KEY_COMPROMISE);
-	assert_int_equal(office_ask(office_db, "SELECT count(*) FROM credential WHERE state = 'revoked' AND "
-					       "reason = 1"),
-			 1);
-	/* again, with nothing to do */
-	import(*state, &moved, uri, 2, leaf, CRL_KEY_COMPROMISE);
-	X509_free(leaf);
-	foreign_close(&moved);
 }
 
 /* ---- two tenants ---- */
@@ -680,10 +550,6 @@ int main(void)
 		TEST(test_number_of_a_root),
 		TEST(test_lists_from_the_start),
 		TEST(test_no_subject),
-		TEST(test_no_profile),
-		TEST(test_taken_list),
-		TEST(test_signs_no_lists),
-		TEST(test_lists_of_an_import),
 		TEST(test_shared_key),
 		TEST(test_claimed_key),
 		TEST(test_claimed_place),

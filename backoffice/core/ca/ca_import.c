@@ -3,7 +3,8 @@
  *
  * 1. The steps are a CA that waits for its certificate, its list, the certificate, past ones: until
  *    the count of lists and all that was revoked are on record the CA can do nothing.
- * 2. Every step can be done again: what is there already stays.
+ * 2. Every step can be done again: what is there already stays, and so does what was released here after the list had
+ *    it on hold.
  * 3. Nothing is believed that the CA's key did not sign.
  */
 #include <stdlib.h>
@@ -83,12 +84,15 @@ static enum inro_err insert_entry(struct core *c, const struct importing *i,
 static enum inro_err take_entry(struct core *c, struct importing *i, const struct crl_entry *entry)
 {
 	SCOPED(credential) there = { 0 };
-	bool moved;
+	enum ca_followed followed = FOLLOWED_NOT;
 	enum inro_err e = find_serial(c, i, entry->serial, &there);
 
 	if (e == INRO_E_NOT_FOUND)
 		return insert_entry(c, i, entry);
-	return e == INRO_OK ? ca_follow(c, &there, entry, &moved) : e;
+	if (e == INRO_OK)
+		e = ca_follow(c, &there, entry, &followed);
+	i->done.released += followed == FOLLOWED_RELEASED;
+	return e;
 }
 
 static enum inro_err count_on(struct core *c, struct importing *i)
@@ -101,6 +105,7 @@ static enum inro_err count_on(struct core *c, struct importing *i)
 		i->ca.crl_number = i->list.number;
 	i->ca.updated_ms = clock_now_ms();
 	detail_int(&detail, "entries", i->done.listed);
+	detail_int(&detail, "released", i->done.released);
 	detail_int(&detail, "number", i->list.number);
 	detail_int(&detail, "this_update", i->list.this_update);
 	e = store_update(c->store, &i->ca);
@@ -115,6 +120,7 @@ static enum inro_err list_work(struct core *c, void *arg)
 
 	ca_clear(&i->ca);
 	e = ca_load(c, i->in->name, &i->ca);
+	i->done.released = 0;
 	for (i->done.listed = 0; e == INRO_OK && entries.n; i->done.listed++) {
 		struct crl_entry entry;
 

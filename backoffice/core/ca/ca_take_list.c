@@ -3,7 +3,7 @@
  *
  * 1. A record is revoked or held by it, never released: what we revoked or hold, and the list does
  *    not have, is counted, for that CA is yet to be told.
- * 2. An older list than the last one is refused.
+ * 2. An older list than the last one is refused.  A hold from before a release here does not undo that: it is counted.
  * 3. An entry that is there twice counts once.
  */
 #include <stdlib.h>
@@ -48,6 +48,12 @@ static enum inro_err check_list(struct core *c, struct taking *t, struct bytes i
 	return e == INRO_OK ? crl_verify(&t->list, &cert) : e;
 }
 
+/* It has been on a list, and is no longer: since listed_at. */
+static bool was_released_after(const struct credential *rec, int64_t held_at)
+{
+	return !rec->revoked_at && rec->listed_at && rec->listed_at >= held_at;
+}
+
 /* What can still be moved: one that has ended, or is out of use, stays as it is. */
 static bool may_follow(const struct credential *rec, const struct crl_entry *entry)
 {
@@ -58,7 +64,7 @@ static bool may_follow(const struct credential *rec, const struct crl_entry *ent
 	return state == CRED_ACTIVE || state == CRED_SUSPENDED || state == CRED_SUPERSEDED;
 }
 
-enum inro_err ca_follow(struct core *c, struct credential *rec, const struct crl_entry *entry, bool *ret_moved)
+enum inro_err ca_follow(struct core *c, struct credential *rec, const struct crl_entry *entry, enum ca_followed *ret)
 {
 	const struct cred_change change = { .verb = entry->reason == CRL_HOLD ? VERB_HOLD : VERB_REVOKE,
 					    .reason = entry->reason,
@@ -70,8 +76,10 @@ enum inro_err ca_follow(struct core *c, struct credential *rec, const struct crl
 	size_t n = 0;
 	enum inro_err e = INRO_OK;
 
-	*ret_moved = may_follow(rec, entry);
-	if (*ret_moved)
+	*ret = may_follow(rec, entry) ? FOLLOWED_MOVED : FOLLOWED_NOT;
+	if (*ret == FOLLOWED_MOVED && entry->reason == CRL_HOLD && was_released_after(rec, entry->revoked_at))
+		*ret = FOLLOWED_RELEASED;
+	if (*ret == FOLLOWED_MOVED)
 		e = cred_apply_key(c, rec, &change, &kin, &n);
 	free(kin);
 	return e;
@@ -85,14 +93,15 @@ static enum inro_err follow(struct core *c, struct taking *t, const struct crl_e
 	};
 	const struct store_query q = { STORE_WHERE(conds) };
 	SCOPED(credential) rec = { 0 };
-	bool moved = false;
+	enum ca_followed followed = FOLLOWED_NOT;
 	enum inro_err e = store_find(c->store, &q, &rec);
 
 	t->done.foreign += e == INRO_E_NOT_FOUND;
 	if (e != INRO_OK)
 		return e == INRO_E_NOT_FOUND ? INRO_OK : e;
-	e = ca_follow(c, &rec, entry, &moved);
-	t->done.changed += moved;
+	e = ca_follow(c, &rec, entry, &followed);
+	t->done.changed += followed == FOLLOWED_MOVED;
+	t->done.released += followed == FOLLOWED_RELEASED;
 	if (e == INRO_OK && entry->reason != CRL_HOLD && rec.revoked_at) /* it knows */
 		e = ca_order_drop(c, rec.id);
 	return e;
@@ -163,6 +172,7 @@ static enum inro_err finish(struct core *c, struct taking *t, struct ca *ca)
 	detail_int(&detail, "this_update", t->list.this_update);
 	detail_int(&detail, "changed", t->done.changed);
 	detail_int(&detail, "unlisted", t->done.unlisted);
+	detail_int(&detail, "released", t->done.released);
 	e = store_update(c->store, ca);
 	return e == INRO_OK ? audit_append(c, &entry) : e;
 }
