@@ -33,10 +33,13 @@ static void show_rows(void *arg, const char *table, int64_t rows)
 
 static json_t *report_json(const struct upkeep_report *r)
 {
-	return json_pack("{s:I s:I s:o s:o*}", "rows", (json_int_t)r->rows, "events",
-			 (json_int_t)r->events, "digest",
-			 json_of_hex(BYTES(r->digest, sizeof r->digest)), "later",
-			 r->later ? json_integer(r->later) : NULL);
+	json_t *doc = json_pack("{s:I s:I s:o}", "rows", (json_int_t)r->rows, "events",
+				(json_int_t)r->events, "digest",
+				json_of_hex(BYTES(r->digest, sizeof r->digest)));
+	if (r->later)
+		json_object_set_new(doc, "later",
+				    r->later == UPKEEP_UNKNOWN ? json_null() : json_integer(r->later));
+	return doc;
 }
 
 typedef enum inro_err upkeep_work(struct core *core, const struct call *c, const struct upkeep *how,
@@ -45,7 +48,11 @@ typedef enum inro_err upkeep_work(struct core *core, const struct call *c, const
 /* Whoever goes on with the copy would lose what others were told is done. */
 static void tell_later(const struct upkeep_report *r)
 {
-	if (r->later)
+	if (r->later == UPKEEP_UNKNOWN)
+		fputs("inro: note: the copy is whole, but whether something was written while it was made can't be told: "
+		      "compare the audits, or stop what writes and copy again to a new database\n",
+		      stderr);
+	else if (r->later)
 		fprintf(stderr,
 			"inro: note: %lld events were written while it was copied, and are not in the copy: stop what writes, "
 			"and copy again to a new database\n",

@@ -19,10 +19,12 @@ struct upkeep {
 	void *arg;
 };
 
+#define UPKEEP_UNKNOWN (-1)
+
 struct upkeep_report {
 	int64_t rows;	    /* of all tables */
 	int64_t events;	    /* of a check: those of the audit */
-	int64_t later;	    /* of a copy: events that came to the source meanwhile, which it has not */
+	int64_t later;	    /* of a copy: events that came to the source meanwhile, which it has not; UPKEEP_UNKNOWN */
 	uint8_t digest[32]; /* SHA-256 over every field of every row */
 };
 
@@ -31,8 +33,8 @@ struct upkeep_report {
  * audit.  INRO_E_DAMAGED says what is first found. */
 MUST_CHECK enum inro_err upkeep_check(struct core *c, const struct upkeep *how,
 				      struct upkeep_report *ret);
-/* To the empty database of that URL, which is made if need be.  INRO_E_EXISTS when it is not empty.
- * That it begins is an event, in the copy too. */
+/* To the empty database of that URL, which is made if need be: a new file has its name once it is whole, so that what
+ * fails leaves none.  INRO_E_EXISTS when it is not empty.  That it begins is an event, in the copy too. */
 MUST_CHECK enum inro_err upkeep_copy(struct core *c, const char *url, const struct upkeep *how,
 				     struct upkeep_report *ret);
 /* To a new file, which is a database of SQLite whatever this one is. */

@@ -45,6 +45,13 @@ static enum inro_err open_url(const char *url, enum store_opening how, struct st
 	return refuse_url(url);
 }
 
+const char *store_url_path(const char *url)
+{
+	size_t n = strlen(kinds[0].scheme);
+
+	return strncmp(url, kinds[0].scheme, n) == 0 && url[n] ? url + n : NULL;
+}
+
 static enum inro_err open_default(enum store_opening how, struct store **ret)
 {
 	AUTO(free_chars) char *home = NULL;

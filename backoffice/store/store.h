@@ -190,6 +190,8 @@ MUST_CHECK enum inro_err store_now(struct store *s, int64_t *ret_ms);
 /* A copy of the whole in one file, while in use.  INRO_E_UNSUPPORTED: this kind has no files;
  * INRO_E_EXISTS. */
 MUST_CHECK enum inro_err store_backup(struct store *s, const char *path);
+/* The path in the URL of an SQLite store; NULL: of another kind, or it has none. */
+const char *store_url_path(const char *url);
 /* Gives the file of an SQLite store, closed by all, its name; nothing beside it is needed then.  INRO_E_EXISTS; what fails
  * leaves it under the first name. */
 MUST_CHECK enum inro_err store_file_name(const char *made, const char *path);

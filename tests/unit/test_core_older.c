@@ -2,6 +2,7 @@
  * every answer as it was. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -377,6 +378,28 @@ static void test_written_meanwhile(void **state)
 	assert_int_equal(office_ask("second.db", "SELECT count(*) FROM device WHERE device_id = 'meanwhile'"), 1);
 }
 
+/* One that fails leaves no file that the next one would find, and nothing beside it. */
+static void test_copy_that_fails(void **state)
+{
+	struct upkeep_report r = { 0 };
+	char url[300], path[256], found[300];
+	glob_t left;
+
+	(void)state;
+	snprintf(path, sizeof path, "%s", scratch_path("failed.db"));
+	snprintf(url, sizeof url, "sqlite:%s", path);
+	snprintf(found, sizeof found, "%s*", path);
+	office_sql(DB, "UPDATE device SET state = 'x' || state WHERE device_id = 'd-1'");
+	assert_int_not_equal(upkeep_copy(c, url, &(struct upkeep) { 0 }, &r), INRO_OK);
+	assert_int_equal(glob(found, 0, NULL, &left), GLOB_NOMATCH);
+	office_sql(DB, "UPDATE device SET state = substr(state, 2) WHERE device_id = 'd-1'");
+	OK(upkeep_copy(c, url, &(struct upkeep) { 0 }, &r));
+	assert_true(r.rows > 20);
+	assert_int_equal(glob(found, 0, NULL, &left), 0);
+	assert_int_equal(left.gl_pathc, 1);
+	globfree(&left);
+}
+
 struct backing_up {
 	char path[256];
 	size_t rows;
@@ -444,6 +467,7 @@ int main(void)
 		cmocka_unit_test(test_under_a_later_one),
 		cmocka_unit_test(test_no_copy_over_another),
 		cmocka_unit_test(test_written_meanwhile),
+		cmocka_unit_test(test_copy_that_fails),
 		cmocka_unit_test(test_backup_is_whole),
 		cmocka_unit_test(test_another_form),
 	};

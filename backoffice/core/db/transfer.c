@@ -187,14 +187,14 @@ static enum inro_err events_of(struct store *s, int64_t *ret)
 	return e;
 }
 
-/* What came to the source while it was copied. */
-static enum inro_err count_later(struct store *from, int64_t copied, int64_t *ret)
+/* What came to the source while it was copied.  The copy is there, also when that can't be told. */
+static int64_t count_later(struct store *from, int64_t copied)
 {
 	int64_t now = 0;
-	enum inro_err e = events_of(from, &now);
 
-	*ret = now > copied ? now - copied : 0;
-	return err_context(e, "the copy is whole, but whether something was written meanwhile can't be told");
+	if (events_of(from, &now) != INRO_OK)
+		return UPKEEP_UNKNOWN;
+	return now > copied ? now - copied : 0;
 }
 
 enum inro_err transfer_copy(struct store *from, struct store *to, const struct upkeep *how,
@@ -209,5 +209,7 @@ enum inro_err transfer_copy(struct store *from, struct store *to, const struct u
 	counts = events_of(from, &copied) == INRO_OK; /* a damaged database may have no number, and is copied as it is */
 	e = copy_into(from, to, how, ret);
 	store_rollback(from);
-	return e == INRO_OK && counts ? count_later(from, copied, &ret->later) : e;
+	if (e == INRO_OK && counts)
+		ret->later = count_later(from, copied);
+	return e;
 }

@@ -1,9 +1,11 @@
 /* upkeep - see upkeep.h. */
 #include "backoffice/core/upkeep.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "backoffice/core/audit.h"
@@ -140,19 +142,6 @@ static enum inro_err copy_to(struct core *c, struct store *to, const char *actio
 	return refused(c, &b, e);
 }
 
-enum inro_err upkeep_copy(struct core *c, const char *url, const struct upkeep *how,
-			  struct upkeep_report *ret)
-{
-	AUTO(close_store) struct store *to = NULL;
-	const struct begun b = { "db.copy", "another" }; /* its URL may have a password */
-	enum inro_err e = core_require(c, ROLE_ADMIN, "copy the database");
-
-	if (e != INRO_OK)
-		return refused(c, &b, e);
-	e = store_open_as(url, STORE_TARGET, &to);
-	return e == INRO_OK ? copy_to(c, to, b.action, how, ret) : e;
-}
-
 static enum inro_err sqlite_url(const char *path, char **ret)
 {
 	SCOPED(buf) url = { 0 };
@@ -176,7 +165,7 @@ static enum inro_err copy_rows(struct core *c, const char *path, const struct up
 }
 
 /* Under another name until it is whole: its name never shows a database that has nothing in it yet. */
-static enum inro_err backup_rows(struct core *c, const char *path, const struct upkeep *how,
+static enum inro_err make_copy(struct core *c, const char *path, const struct upkeep *how,
 				 struct upkeep_report *ret)
 {
 	AUTO(free_chars) char *part = NULL;
@@ -188,10 +177,54 @@ static enum inro_err backup_rows(struct core *c, const char *path, const struct 
 	}
 	store_file_remove(part); /* left by one that was killed */
 	e = copy_rows(c, part, how, ret);
-	ret->later = 0; /* it is no place to go on from */
 	if (e == INRO_OK)
 		e = store_file_name(part, path);
 	store_file_remove(part);
+	return e;
+}
+
+static enum inro_err copy_to_file(struct core *c, const char *path, const char *action, const struct upkeep *how,
+				  struct upkeep_report *ret)
+{
+	struct begun b = { action, path };
+	enum inro_err e = core_write(c, note_work, &b);
+
+	if (e == INRO_OK)
+		e = make_copy(c, path, how, ret);
+	return refused(c, &b, e);
+}
+
+static enum inro_err copy_to_url(struct core *c, const char *url, const char *action, const struct upkeep *how,
+				 struct upkeep_report *ret)
+{
+	AUTO(close_store) struct store *to = NULL;
+	enum inro_err e = store_open_as(url, STORE_TARGET, &to);
+
+	return e == INRO_OK ? copy_to(c, to, action, how, ret) : e;
+}
+
+enum inro_err upkeep_copy(struct core *c, const char *url, const struct upkeep *how,
+			  struct upkeep_report *ret)
+{
+	const struct begun b = { "db.copy", "another" }; /* its URL may have a password */
+	const char *path = store_url_path(url);
+	struct stat st;
+	enum inro_err e = core_require(c, ROLE_ADMIN, "copy the database");
+
+	if (e != INRO_OK)
+		return refused(c, &b, e);
+	if (!path || lstat(path, &st) == 0 || errno != ENOENT)
+		return copy_to_url(c, url, b.action, how, ret);
+	e = file_check_target(path);
+	return e == INRO_OK ? copy_to_file(c, path, b.action, how, ret) : e;
+}
+
+static enum inro_err backup_rows(struct core *c, const char *path, const struct upkeep *how,
+				 struct upkeep_report *ret)
+{
+	enum inro_err e = make_copy(c, path, how, ret);
+
+	ret->later = 0; /* it is no place to go on from */
 	return e;
 }
 
