@@ -18,7 +18,7 @@ struct pg_plans {
 
 /* Before a write transaction: plans anew when it is time. */
 MUST_CHECK enum inro_err pg_plans_renew(struct pg_plans *p, struct pg *g);
-/* Outside a transaction: counts the tables that were never counted, or are more than twice as large as then.  One that is
+/* Outside a transaction: counts those of our tables that were never counted, or are more than twice as large as then.  One that is
  * being counted by another is left to that one, and so is a small one: any plan is good for that. */
 MUST_CHECK enum inro_err pg_plans_survey(struct pg *g);
 

@@ -64,6 +64,21 @@ static void test_counted(void **state)
 	assert_int_equal(ask(f, "SELECT count(*) FROM pg_stats WHERE tablename = 'tenant'"), 0);
 }
 
+/* What others have in the schema is theirs to count, however much it is. */
+static void test_of_others(void **state)
+{
+	const struct fixture *f = *state;
+
+	if (!is_postgres(f))
+		return;
+	(void)ask(f, "CREATE TABLE theirs AS SELECT i, 'of others' AS what FROM generate_series(1, 50000) i");
+	add_many(f->s, 0, MANY);
+	store_survey(f->s);
+	assert_int_equal(counted(f), MANY);
+	assert_int_equal(ask(f, "SELECT count(*) FROM pg_stats WHERE tablename = 'theirs'"), 0);
+	(void)ask(f, "DROP TABLE theirs");
+}
+
 /* Not for each row more. */
 static void test_grown(void **state)
 {
@@ -142,7 +157,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, stores_setup, stores_teardown)
-		TEST(test_counted), TEST(test_grown),	       TEST(test_written),
+		TEST(test_counted), TEST(test_of_others), TEST(test_grown),	      TEST(test_written),
 		TEST(test_page),    TEST(test_in_transaction), TEST(test_crash),
 	};
 
