@@ -29,7 +29,7 @@ static enum inro_err user_add_run(const struct call *c, json_t **ret)
 	in.password = secret_bytes(&password);
 	if (!e)
 		e = account_add(core, &in, &a);
-	return e ? e : json_of_account(core, &a, ret);
+	return e ? e : json_of_changed_account(core, &a, ret);
 }
 
 static enum inro_err user_page(struct core *core, const struct call *c, const struct page *page,
@@ -53,7 +53,7 @@ static enum inro_err user_list_run(const struct call *c, json_t **ret)
 
 typedef enum inro_err user_work(struct core *core, const struct call *c, struct account *ret);
 
-/* One way for all that is done to one account. */
+/* One way for all that changes one account. */
 static enum inro_err with_account(const struct call *c, user_work *work, json_t **ret)
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
@@ -61,12 +61,17 @@ static enum inro_err with_account(const struct call *c, user_work *work, json_t 
 	enum inro_err e = office_open(c, &core);
 	if (!e)
 		e = work(core, c, &a);
-	return e ? e : json_of_account(core, &a, ret);
+	return e ? e : json_of_changed_account(core, &a, ret);
 }
 
-static enum inro_err show_work(struct core *core, const struct call *c, struct account *ret)
+static enum inro_err user_show_run(const struct call *c, json_t **ret)
 {
-	return account_get(core, call_arg(c, 0), ret);
+	AUTO(core_close_ptr) struct core *core = NULL;
+	SCOPED(account) a = { 0 };
+	enum inro_err e = office_open(c, &core);
+	if (!e)
+		e = account_get(core, call_arg(c, 0), &a);
+	return e ? e : json_of_account(core, &a, ret);
 }
 
 static enum inro_err set_work(struct core *core, const struct call *c, struct account *ret)
@@ -112,7 +117,6 @@ static enum inro_err passwd_work(struct core *core, const struct call *c, struct
 	{                                                                                          \
 		return with_account(c, what##_work, ret);                                          \
 	}
-RUN(show)
 RUN(set)
 RUN(enable)
 RUN(disable)

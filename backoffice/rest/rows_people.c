@@ -87,9 +87,9 @@ static enum inro_err list_users(struct rest *r, json_t **ret)
 	return rest_give_numbered(e, items, l.next, ret);
 }
 
-static enum inro_err give_account(enum inro_err e, const struct rest *r, const struct account *a, json_t **ret)
+static enum inro_err give_changed(enum inro_err e, const struct rest *r, const struct account *a, json_t **ret)
 {
-	return e == INRO_OK ? json_of_account(r->core, a, ret) : e;
+	return e == INRO_OK ? json_of_changed_account(r->core, a, ret) : e;
 }
 
 static enum role role_given(const struct rest *r, enum role otherwise)
@@ -108,7 +108,7 @@ static enum inro_err add_user(struct rest *r, json_t **ret)
 					.proposal = rest_number(r, "proposal", 0) };
 	enum inro_err e = account_add(r->core, &in, &a);
 
-	return give_account(e, r, &a, ret);
+	return give_changed(e, r, &a, ret);
 }
 
 static enum inro_err show_user(struct rest *r, json_t **ret)
@@ -116,7 +116,7 @@ static enum inro_err show_user(struct rest *r, json_t **ret)
 	SCOPED(account) a = { 0 };
 	enum inro_err e = account_get(r->core, r->args[0], &a);
 
-	return give_account(e, r, &a, ret);
+	return e == INRO_OK ? json_of_account(r->core, &a, ret) : e;
 }
 
 static enum inro_err set_user(struct rest *r, json_t **ret)
@@ -125,7 +125,7 @@ static enum inro_err set_user(struct rest *r, json_t **ret)
 	enum inro_err e = account_set_role(r->core, r->args[0], role_given(r, ROLE_AUDITOR),
 					   rest_number(r, "proposal", 0), &a);
 
-	return give_account(e, r, &a, ret);
+	return give_changed(e, r, &a, ret);
 }
 
 static enum inro_err set_password(struct rest *r, const char *name, json_t **ret)
@@ -134,7 +134,7 @@ static enum inro_err set_password(struct rest *r, const char *name, json_t **ret
 	enum inro_err e = account_set_password(r->core, name, bytes_of(rest_text(r, "password")),
 					       rest_number(r, "proposal", 0), &a);
 
-	return give_account(e, r, &a, ret);
+	return give_changed(e, r, &a, ret);
 }
 
 static enum inro_err others_password(struct rest *r, json_t **ret)
@@ -162,7 +162,7 @@ static enum inro_err move_user(struct rest *r, enum verb verb, json_t **ret)
 	enum inro_err e =
 		account_move(r->core, r->args[0], verb, rest_number(r, "proposal", 0), &a);
 
-	return give_account(e, r, &a, ret);
+	return give_changed(e, r, &a, ret);
 }
 
 static enum inro_err enable_user(struct rest *r, json_t **ret)
@@ -185,7 +185,7 @@ static enum inro_err release_user(struct rest *r, json_t **ret)
 	SCOPED(account) a = { 0 };
 	enum inro_err e = account_release(r->core, r->args[0], &a);
 
-	return give_account(e, r, &a, ret);
+	return give_changed(e, r, &a, ret);
 }
 
 /* ---- passes ---- */

@@ -8,19 +8,31 @@
 #include "backoffice/core/setting.h"
 #include "backoffice/core/tenant.h"
 
-enum inro_err json_of_account(struct core *core, const struct account *a, json_t **ret)
+static enum inro_err account_doc(const struct account *a, int64_t until, json_t **ret)
 {
-	int64_t until = 0;
-	enum inro_err e = account_locked_until(core, a, &until);
-
-	if (e)
-		return e;
 	return json_give(json_pack("{s:o s:s s:s s:b s:o s:I s:o s:o}", "name", json_of_text(a->name), "role",
 				   role_names[a->role], "state", account_state_names[a->state], "password",
 				   a->verifier.n != 0, "locked_until", json_of_time(until), "wrong_tries",
 				   (json_int_t)a->fails, "seen", json_of_time(a->seen_ms / 1000), "created",
 				   json_of_time(a->created_ms / 1000)),
 			 ret);
+}
+
+enum inro_err json_of_account(struct core *core, const struct account *a, json_t **ret)
+{
+	int64_t until = 0;
+	enum inro_err e = account_locked_until(core, a, &until);
+
+	return e ? e : account_doc(a, until, ret);
+}
+
+enum inro_err json_of_changed_account(struct core *core, const struct account *a, json_t **ret)
+{
+	int64_t until = 0;
+
+	if (account_locked_until(core, a, &until))
+		until = a->locked_until;
+	return account_doc(a, until, ret);
 }
 
 json_t *json_of_tenant(const struct tenant *t)

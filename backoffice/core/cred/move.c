@@ -301,22 +301,18 @@ struct named_change {
 	const char *ref;
 	struct cred_change change;
 	struct credential rec;
+	struct cred done;
 	struct cred_kin *kin;
 	size_t kin_n;
 };
 
-static enum inro_err change_work(struct core *c, void *arg)
+static void named_change_clear(struct named_change *n)
 {
-	struct named_change *n = arg;
-	enum inro_err e;
-
 	credential_clear(&n->rec);
+	cred_clear(&n->done);
 	free(n->kin);
 	n->kin = NULL;
 	n->kin_n = 0;
-	e = cred_load(c, n->ref, &n->rec);
-
-	return e == INRO_OK ? cred_apply_key(c, &n->rec, &n->change, &n->kin, &n->kin_n) : e;
 }
 
 static enum inro_err change_refused(struct core *c, const char *ref, enum verb verb,
@@ -339,6 +335,21 @@ static enum inro_err tell_ca(struct core *c, const struct credential *rec, bool 
 	return by && rec->listed_at ? by->revoke(c, &ca, rec, ret) : e;
 }
 
+/* What is answered is read in the transaction: nothing that is done fails for it, or is recorded as refused. */
+static enum inro_err change_work(struct core *c, void *arg)
+{
+	struct named_change *n = arg;
+	enum inro_err e;
+
+	named_change_clear(n);
+	e = cred_load(c, n->ref, &n->rec);
+	if (e == INRO_OK)
+		e = cred_apply_key(c, &n->rec, &n->change, &n->kin, &n->kin_n);
+	if (e == INRO_OK)
+		e = cred_view(c, &n->rec, &n->done);
+	return e == INRO_OK ? tell_ca(c, &n->done.rec, &n->done.tell_ca) : e;
+}
+
 static enum inro_err change_named(struct core *c, const char *ref, const struct cred_change *change,
 				  struct cred *ret)
 {
@@ -349,18 +360,14 @@ static enum inro_err change_named(struct core *c, const char *ref, const struct 
 		e = core_check_text("the cause", change->cause, 255);
 	if (e == INRO_OK)
 		e = core_write(c, change_work, &n);
-	if (e == INRO_OK)
-		e = cred_view(c, &n.rec, ret);
-	if (e == INRO_OK)
-		e = tell_ca(c, &ret->rec, &ret->tell_ca);
 	if (e == INRO_OK) {
+		*ret = n.done;
 		ret->kin = n.kin;
 		ret->kin_n = n.kin_n;
-		n.kin = NULL;
+		return INRO_OK;
 	}
-	free(n.kin);
-	credential_clear(&n.rec);
-	return e == INRO_OK ? e : change_refused(c, ref, change->verb, e);
+	named_change_clear(&n);
+	return change_refused(c, ref, change->verb, e);
 }
 
 static enum inro_err read_reason(const char *name, enum crl_reason *ret)
