@@ -250,7 +250,7 @@ static enum inro_err ca_certify_run(const struct call *c, json_t **ret)
 		{ "profile", "Profile" }, { "not_before", "Valid from" },                          \
 		{ "not_after", "Valid until" }, { "serial", "Serial" },                            \
 		{ "fingerprint", "SHA-256" }, { "key_uri", "Key" },                                \
-		{ "crl_number", "Last CRL" }, { "crl_at", "Last CRL of" },                         \
+		{ "crl_number", "Last CRL" }, { "crl_at", "Last full CRL of" },                         \
 		{ "crl_due", "Next CRL due" }, { "crl_url", "CRL at" },                            \
 		{ "delta_url", "Deltas at" }, { "crl_shards", "CRL shards" },              \
 		{ "generation", "Key number" }, { "name_constraints", "Names below" })

@@ -222,6 +222,44 @@ static void test_delta_continues_published(void **state)
 	cred_clear(&i.cred);
 }
 
+static void make_delta(struct core *c, struct crl_info *ret)
+{
+	SCOPED(crl) list = { 0 };
+
+	OK(ca_crl_list(c, &(struct crl_wish) { .ca = "issuing", .delta = true }, &list, ret));
+}
+
+/* A delta into a file, before or behind the server's: what is given out is the same, no number comes twice, and the next
+ * complete list is due when it was. */
+static void test_delta_by_hand(void **state)
+{
+	struct cred_revocation why = { 0 };
+	struct crl_info full, made, given, made_again;
+	struct office_issued i;
+	SCOPED(cred) out = { 0 };
+	SCOPED(ca_view) v = { 0 };
+
+	issue(*state, &i);
+	publish(*state, false, &full);
+	clock_set_test(T0 + 60);
+	OK(cred_revoke(*state, i.ref, &why, &out));
+	clock_set_test(T0 + 120);
+	make_delta(*state, &made);
+	assert_int_equal(made.base, full.number);
+	clock_set_test(T0 + 180);
+	publish(*state, true, &given);
+	assert_int_equal(given.base, full.number);
+	assert_int_equal(given.entries, 1);
+	assert_int_equal(given.number, made.number + 1);
+	make_delta(*state, &made_again);
+	assert_int_equal(made_again.base, full.number);
+	assert_int_equal(made_again.entries, 1);
+	assert_int_equal(made_again.number, given.number + 1);
+	OK(ca_get(*state, "issuing", &v));
+	assert_int_equal(v.rec.crl_at, full.this_update);
+	cred_clear(&i.cred);
+}
+
 /* RFC 5280 3.3: it has been on a list that was given out past its end before it leaves these. */
 static void test_leaves_published(void **state)
 {
@@ -254,6 +292,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_next_key_is_free, setup, office_teardown),
 		cmocka_unit_test_setup_teardown(test_set_while_it_waits, setup, office_teardown),
 		cmocka_unit_test_setup_teardown(test_delta_continues_published, setup, office_teardown),
+		cmocka_unit_test_setup_teardown(test_delta_by_hand, setup, office_teardown),
 		cmocka_unit_test_setup_teardown(test_leaves_published, setup, office_teardown),
 	};
 

@@ -341,7 +341,7 @@ static enum inro_err record_work(struct core *c, void *arg)
 		e = ca_load(c, l->in->ca, &ca);
 	if (e != INRO_OK)
 		return e;
-	if (ca.generation == l->ca.generation &&
+	if (!l->in->delta && ca.generation == l->ca.generation &&
 	    (ca.crl_at < l->parts[0].info.this_update || issue_time_is_ahead(ca.crl_at)))
 		ca.crl_at = l->parts[0].info.this_update;
 	ca.updated_ms = clock_now_ms();
