@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -41,7 +42,7 @@ static void become_command(const char *command, const struct hook_env *e)
 {
 	int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
-	setpgid(0, 0);
+	signal(SIGTERM, SIG_DFL);
 	signal(SIGPIPE, SIG_DFL);
 	if (nothing >= 0)
 		dup2(nothing, STDIN_FILENO);
@@ -51,6 +52,33 @@ static void become_command(const char *command, const struct hook_env *e)
 		putenv(e->items[i]);
 	execl("/bin/sh", "sh", "-c", command, (char *)NULL);
 	_exit(127);
+}
+
+static void on_orphaned(int signal)
+{
+	(void)signal;
+	kill(0, SIGKILL);
+}
+
+/* Heads the group of the command's processes, and ends it when the round ends before it (round-max): the next round
+ * runs the command again, and not beside itself. */
+static void become_keeper(pid_t round, const char *command, const struct hook_env *e)
+{
+	int status = 0;
+	pid_t child;
+
+	setpgid(0, 0);
+	signal(SIGTERM, on_orphaned);
+	if (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 || getppid() != round)
+		_exit(127);
+	child = fork();
+	if (child == 0)
+		become_command(command, e);
+	while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	if (child < 0)
+		_exit(127);
+	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 }
 
 /* 0: ended well; else its status, -1 when it was ended for want of an end. */
@@ -72,7 +100,7 @@ static int wait_for(pid_t child)
 
 static enum inro_err run_one(const char *command, const struct hook_env *e)
 {
-	pid_t child;
+	pid_t child, round = getpid();
 	int status;
 
 	/* Who started us may have had it ignored, and then nobody hears how a child ended. */
@@ -82,7 +110,7 @@ static enum inro_err run_one(const char *command, const struct hook_env *e)
 		return err_set(INRO_E_NO_MEMORY, "no process for '%s': %s", command,
 			       strerror(errno));
 	if (child == 0)
-		become_command(command, e);
+		become_keeper(round, command, e);
 	status = wait_for(child);
 	if (status == 0)
 		return INRO_OK;

@@ -253,7 +253,7 @@ static bool is_secret(const char *text)
 	       text[n + 1] && !has_own_tail(text, n);
 }
 
-static bool is_same_secret(const char *a, const char *b)
+static bool is_same_name(const char *a, const char *b)
 {
 	size_t n = strcspn(a, "=");
 
@@ -298,9 +298,33 @@ static enum inro_err check_secrets(const struct agent_settings *s, const char *n
 				       "without .old or .new at its end, not '%s'",
 				       name, s->secrets.items[i]);
 		for (size_t j = 0; j < i; j++)
-			if (is_same_secret(s->secrets.items[i], s->secrets.items[j]))
+			if (is_same_name(s->secrets.items[i], s->secrets.items[j]))
 				return err_set(INRO_E_CONFIG, "%s: secret '%s' is given twice", name,
 					       s->secrets.items[i]);
+	}
+	return INRO_OK;
+}
+
+/* "NAME=command"; a name that ends in a blank nobody would ask for. */
+static bool is_command(const char *text)
+{
+	size_t n = strcspn(text, "=");
+
+	return n && text[n] && text[n + 1] && text[n - 1] != ' ' && text[n - 1] != '\t';
+}
+
+static enum inro_err check_commands(const struct agent_settings *s, const char *name)
+{
+	for (size_t i = 0; i < s->commands.n; i++) {
+		const char *c = s->commands.items[i];
+
+		if (!is_command(c))
+			return err_set(INRO_E_CONFIG, "%s: command is NAME=command, as restart=systemctl restart mosquitto, not '%s'",
+				       name, c);
+		for (size_t j = 0; j < i; j++)
+			if (is_same_name(c, s->commands.items[j]))
+				return err_set(INRO_E_CONFIG, "%s: command '%.*s' is given twice", name,
+					       (int)strcspn(c, "="), c);
 	}
 	return INRO_OK;
 }
@@ -340,6 +364,8 @@ static enum inro_err read_all(const struct conf *c, struct agent_settings *s)
 		e = check_files(s, conf_name(c));
 	if (e == INRO_OK)
 		e = check_secrets(s, conf_name(c));
+	if (e == INRO_OK)
+		e = check_commands(s, conf_name(c));
 	if (e != INRO_OK)
 		return e;
 	if (!s->key_label)
