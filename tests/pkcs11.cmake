@@ -45,7 +45,7 @@ target_link_options(test_token_slots PRIVATE -Wl,--wrap=watch_list,--wrap=token_
 
 inro_test(unit/test_token_turn.c LINKS inro_testlib inro_token inro_tpm_token inro_soft inro_token)
 target_sources(test_token_turn PRIVATE ${PROJECT_SOURCE_DIR}/pkcs11/backends.c)
-target_link_options(test_token_turn PRIVATE -Wl,--wrap=auth_begin,--wrap=trial_enter,--wrap=objects_of_hit,--wrap=party_target)
+target_link_options(test_token_turn PRIVATE -Wl,--wrap=auth_begin,--wrap=auth_stretch,--wrap=trial_enter,--wrap=objects_of_hit,--wrap=party_target)
 inro_test(unit/test_token_made.c LINKS inro_testlib inro_token inro_soft inro_token)
 target_link_options(test_token_made PRIVATE -Wl,--wrap=home_make,--wrap=store_open,--wrap=homedir_hold)
 

@@ -439,20 +439,31 @@ static enum inro_err replace_row(struct token *t, const struct token_row *row)
 
 enum inro_err token_may_reset(const struct token *t)
 {
-	if (token_in_use(t))
+	if (t->sessions > 0)
 		return err_set(INRO_E_SESSION_EXISTS, "close the token's sessions first");
+	if (t->trying > 0)
+		return err_set(INRO_E_BUSY, "another thread tries a PIN of the token: look which one it is, and try "
+					    "again");
 	if (store_is_read_only(t->store))
 		return err_set(INRO_E_TOKEN_WRITE_PROTECTED, "the token can only be read here");
 	return INRO_OK;
 }
 
-enum inro_err token_reset_begin(struct token *t, const struct token_spec *spec,
-				struct token_row *ret)
+/* Others have had the token meanwhile, and may have opened it. */
+static enum inro_err prove_so_pin(struct token *t, struct bytes pin)
 {
 	enum inro_err e = token_may_reset(t);
 
 	if (!e)
-		e = token_prove_pin(t, &(struct who) { .type = CKU_SO }, spec->so_pin);
+		e = token_prove_pin(t, &(struct who) { .type = CKU_SO }, pin);
+	return e ? e : token_may_reset(t);
+}
+
+enum inro_err token_reset_begin(struct token *t, const struct token_spec *spec,
+				struct token_row *ret)
+{
+	enum inro_err e = prove_so_pin(t, spec->so_pin);
+
 	if (e)
 		return e;
 	memcpy(ret->serial, t->row.serial, sizeof ret->serial);
@@ -539,10 +550,8 @@ static enum inro_err remove_token(struct token *t, enum inro_err *ret_left)
 
 enum inro_err token_destroy(struct token *t, struct bytes so_pin)
 {
-	enum inro_err left = INRO_OK, e = token_may_reset(t);
+	enum inro_err left = INRO_OK, e = prove_so_pin(t, so_pin);
 
-	if (!e)
-		e = token_prove_pin(t, &(struct who) { .type = CKU_SO }, so_pin);
 	if (!e)
 		e = remove_token(t, &left);
 	if (!e && left)

@@ -117,6 +117,8 @@ MUST_CHECK enum inro_err token_refresh(struct token *t);
 
 /* C_InitToken on a token that is there: the SO PIN given, everything in it goes.  In three steps,
  * since making its new secrets takes long: the second wants no lock, so that others do not wait.
+ * Nor do they while the SO PIN is tried (trial.h): INRO_E_SESSION_EXISTS when somebody has opened the
+ * token by then, INRO_E_BUSY while another thread tries a PIN of it.
  * Whether the SO PIN would be tried; that it is right, and what the token is; what it becomes; that
  * it becomes that, or what was made for it is given up. */
 MUST_CHECK enum inro_err token_may_reset(const struct token *t);

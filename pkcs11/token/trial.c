@@ -131,7 +131,7 @@ void trial_clear(struct trial *x)
 	tries_leave(&x->lock);
 	auth_row_clear(&x->row);
 	secret_clear(&x->key);
-	if (!x->shared)
+	if (!x->entered)
 		return;
 	x->t->trying--;
 	pthread_mutex_unlock(&x->t->turn);
@@ -139,14 +139,12 @@ void trial_clear(struct trial *x)
 
 void trial_let_others(struct trial *x)
 {
-	if (x->shared)
-		token_unlock(x->t);
+	token_unlock(x->t);
 }
 
 void trial_come_back(struct trial *x)
 {
-	if (x->shared)
-		token_lock(x->t);
+	token_lock(x->t);
 }
 
 enum inro_err trial_enter(struct trial *x)
@@ -157,11 +155,10 @@ enum inro_err trial_enter(struct trial *x)
 
 	if (x->pin.n == 0 || x->pin.n > PIN_MAX)
 		return err_set(INRO_E_PIN_WRONG, "no PIN has %zu bytes", x->pin.n);
-	x->shared = token_in_use(t);
-	t->trying += x->shared;
+	x->entered = true;
+	t->trying++;
 	trial_let_others(x);
-	if (x->shared)
-		pthread_mutex_lock(&t->turn);
+	pthread_mutex_lock(&t->turn);
 	if (counted)
 		e = tries_enter(t->home, t->slot, x->alone, &x->lock);
 	trial_come_back(x);

@@ -7,9 +7,9 @@
  *    has counted is not given back by another that was right.
  * 3. Who sets a PIN has his turn, too, without a try of the new one: nobody logs in in this process
  *    while it is made.
- * 4. The token's lock is held by the caller.  Where the token is in use it is let go of while the trial
- *    waits for its turn and while the key is derived from the PIN (backend.h, stretch): whatever
- *    the caller has looked at may be different then.
+ * 4. The token's lock is held by the caller.  It is let go of while the trial waits for its turn and while
+ *    the key is derived from the PIN (backend.h, stretch): whatever the caller has looked at may be
+ *    different then.
  */
 #ifndef INRO_PKCS11_TOKEN_TRIAL_H
 #define INRO_PKCS11_TOKEN_TRIAL_H
@@ -22,7 +22,7 @@ struct trial {
 	uint8_t name[STORE_MAX_USER]; /* of `who`: that of a login may end meanwhile */
 	struct bytes pin;
 	bool alone;  /* before trial_enter(): no PIN of the token is tried meanwhile, in no process */
-	bool shared; /* the token is in use: others have it while we wait */
+	bool entered; /* it has, or waits for, its turn */
 	int lock;    /* tries.h */
 	struct auth_row row;
 	struct secret key; /* of the PIN, by stretch() */

@@ -34,6 +34,8 @@
 
 enum inro_err __real_auth_begin(CK_USER_TYPE user, struct bytes pin, struct buf *ret_begun, struct secret *ret_key);
 enum inro_err __wrap_auth_begin(CK_USER_TYPE user, struct bytes pin, struct buf *ret_begun, struct secret *ret_key);
+enum inro_err __real_auth_stretch(CK_USER_TYPE user, struct bytes record, struct bytes pin, struct secret *ret_key);
+enum inro_err __wrap_auth_stretch(CK_USER_TYPE user, struct bytes record, struct bytes pin, struct secret *ret_key);
 enum inro_err __real_trial_enter(struct trial *x);
 enum inro_err __wrap_trial_enter(struct trial *x);
 enum inro_err __real_objects_of_hit(struct token *t, const struct store_hit *hit, struct object **ret);
@@ -47,8 +49,8 @@ static const struct who so = { .type = CKU_SO }, user = { .type = CKU_USER },
 
 static struct lib *lib;
 static struct token *t;
-static void (*at_scrypt)(void), (*at_turn)(void), (*at_object)(void), (*at_target)(void);
-static unsigned n_free; /* scrypts that others did not wait for */
+static void (*at_scrypt)(void), (*at_try)(void), (*at_turn)(void), (*at_object)(void), (*at_target)(void);
+static unsigned n_free, n_tried_free; /* scrypts that others did not wait for: of new PINs, of those that are tried */
 
 /* Once. */
 static void run(void (**hook)(void))
@@ -60,14 +62,27 @@ static void run(void (**hook)(void))
 		then();
 }
 
+static bool is_free(void)
+{
+	bool is = t && pthread_mutex_trylock(&t->lock) == 0;
+
+	if (is)
+		pthread_mutex_unlock(&t->lock);
+	return is;
+}
+
 enum inro_err __wrap_auth_begin(CK_USER_TYPE type, struct bytes pin, struct buf *ret_begun, struct secret *ret_key)
 {
-	if (t && pthread_mutex_trylock(&t->lock) == 0) {
-		n_free++;
-		pthread_mutex_unlock(&t->lock);
-	}
+	n_free += is_free();
 	run(&at_scrypt);
 	return __real_auth_begin(type, pin, ret_begun, ret_key);
+}
+
+enum inro_err __wrap_auth_stretch(CK_USER_TYPE type, struct bytes record, struct bytes pin, struct secret *ret_key)
+{
+	n_tried_free += is_free();
+	run(&at_try);
+	return __real_auth_stretch(type, record, pin, ret_key);
 }
 
 enum inro_err __wrap_trial_enter(struct trial *x)
@@ -226,6 +241,70 @@ static void a_pin_is_not_anothers(void **state)
 	expect_pin(&user, USER);
 	at_turn = user_logs_in; /* the same PIN */
 	OK(token_set_pin(t, &user, USER, OTHER));
+	end();
+}
+
+/* ---- a token without sessions that is initialised or removed ---- */
+
+static const struct token_spec anew = { .label = BYTES_LIT("anew"), .so_pin = BYTES_LIT("12345678") };
+
+static void begin_idle(void)
+{
+	begin();
+	token_unlock(t);
+	OK(session_close(&lib->sessions, session));
+	token_lock(t);
+	OK(token_open(t));
+	n_tried_free = 0;
+}
+
+static void somebody_opens_it(void)
+{
+	OK(session_open(&lib->sessions, t, CKF_SERIAL_SESSION, &session));
+}
+
+static enum inro_err while_another_is_at_it;
+
+static void another_is_at_it(void)
+{
+	token_lock(t);
+	while_another_is_at_it = token_may_reset(t);
+	token_unlock(t);
+}
+
+static void the_officers_pin_is_tried_beside_others(void **state)
+{
+	SCOPED(token_row) row = { 0 };
+
+	(void)state;
+	begin_idle();
+	at_try = another_is_at_it;
+	OK(token_reset_begin(t, &anew, &row));
+	assert_int_equal(n_tried_free, 1);
+	assert_int_equal(while_another_is_at_it, INRO_E_BUSY);
+	OK(token_destroy(t, SO));
+	assert_int_equal(n_tried_free, 2);
+	token_unlock(t);
+	t = NULL;
+}
+
+/* Who had none when it began may have a session when the PIN is proved. */
+static void nothing_goes_that_was_opened_meanwhile(void **state)
+{
+	SCOPED(token_row) row = { 0 };
+
+	(void)state;
+	begin_idle();
+	at_try = somebody_opens_it;
+	GIVES(INRO_E_SESSION_EXISTS, token_reset_begin(t, &anew, &row));
+	assert_int_equal(tries_of(&so), STORE_TRIES_MAX);
+	token_unlock(t);
+	OK(session_close(&lib->sessions, session));
+	token_lock(t);
+	at_try = somebody_opens_it;
+	GIVES(INRO_E_SESSION_EXISTS, token_destroy(t, SO));
+	assert_true(token_is_there(t));
+	expect_pin(&user, USER);
 	end();
 }
 
@@ -450,6 +529,8 @@ int main(void)
 		cmocka_unit_test(the_officer_is_still_there),
 		cmocka_unit_test(who_gets_a_pin_is_still_there),
 		cmocka_unit_test(a_pin_is_not_anothers),
+		cmocka_unit_test(the_officers_pin_is_tried_beside_others),
+		cmocka_unit_test(nothing_goes_that_was_opened_meanwhile),
 		cmocka_unit_test(nobody_proves_a_pin_that_is_changed_in_place),
 		cmocka_unit_test(reading_all_beside_a_login),
 		cmocka_unit_test(reading_all_while_another_removes),
