@@ -50,7 +50,9 @@ void api_pin_clear(struct api_pin *p); /* for SCOPED() */
  * from it.  `ask` and `user` as in helper.h. */
 MUST_CHECK enum inro_err api_pin_take(CK_SESSION_HANDLE session, const char *ask, const char *user,
 				      struct bytes given, struct api_pin *ret);
-/* The same for the token of a label. */
+/* Whose PIN it is, as `user`.  INRO_E_PIN_WRONG for what can't be a name. */
+MUST_CHECK enum inro_err api_pin_name(const struct who *who, char room[static STORE_MAX_USER + 1]);
+/* As api_pin_take(), for the token of a label. */
 MUST_CHECK enum inro_err api_pin_of(const char *label, const char *ask, const char *user,
 				    struct bytes given, struct api_pin *ret);
 

@@ -10,6 +10,17 @@ void api_pin_clear(struct api_pin *p)
 	*p = (struct api_pin) { 0 };
 }
 
+enum inro_err api_pin_name(const struct who *who, char room[static STORE_MAX_USER + 1])
+{
+	struct bytes name = who->name.n ? who->name : bytes_of(who->type == CKU_SO ? "so" : "user");
+
+	if (name.n > STORE_MAX_USER || memchr(name.p, '\0', name.n))
+		return err_set(INRO_E_PIN_WRONG, "wrong name or PIN");
+	memcpy(room, name.p, name.n);
+	room[name.n] = '\0';
+	return INRO_OK;
+}
+
 enum inro_err api_pin_of(const char *label, const char *ask, const char *user, struct bytes given,
 			 struct api_pin *ret)
 {

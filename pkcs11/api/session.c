@@ -71,16 +71,23 @@ static enum inro_err log_in(struct session *s, const struct who *who, struct byt
 	return e;
 }
 
-/* The name of a user as the PIN helper is told it. */
-static enum inro_err spoken_name(const struct who *who, char room[STORE_MAX_USER + 1])
+/* In the middle of an operation the one who is logged in proves that he is still there. */
+static enum inro_err spoken_name(CK_SESSION_HANDLE session, const struct who *who, char room[STORE_MAX_USER + 1])
 {
-	struct bytes name = who->name.n ? who->name : bytes_of(who->type == CKU_SO ? "so" : "user");
+	SCOPED(entered) at = { 0 };
+	struct who now;
+	enum inro_err e;
 
-	if (name.n > STORE_MAX_USER || memchr(name.p, '\0', name.n))
-		return err_set(INRO_E_PIN_WRONG, "wrong name or PIN");
-	memcpy(room, name.p, name.n);
-	room[name.n] = '\0';
-	return INRO_OK;
+	if (who->type != CKU_CONTEXT_SPECIFIC)
+		return api_pin_name(who, room);
+	e = lib_enter_expired(session, &at);
+	if (e)
+		return e;
+	token_lock(at.session->token);
+	now = token_who(at.session->token);
+	e = api_pin_name(&now, room);
+	token_unlock(at.session->token);
+	return e;
 }
 
 /* Nobody is asked for a PIN that would not be tried. */
@@ -102,7 +109,7 @@ static enum inro_err log_in_by(CK_SESSION_HANDLE session, const struct who *who,
 	SCOPED(api_pin) pin = { 0 };
 	char name[STORE_MAX_USER + 1];
 	SCOPED(entered) at = { 0 };
-	enum inro_err e = spoken_name(who, name);
+	enum inro_err e = spoken_name(session, who, name);
 
 	if (!e && !given.p && given.n == 0 && settings_get()->pin_helper)
 		e = may_log_in(session, who);

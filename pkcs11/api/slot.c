@@ -361,10 +361,12 @@ static enum inro_err set_pin(CK_SESSION_HANDLE session, struct bytes given_old,
 	SCOPED(api_pin) fresh = { 0 };
 	SCOPED(entered) at = { 0 };
 	uint8_t name[STORE_MAX_USER];
+	char user[STORE_MAX_USER + 1];
 	struct who who = { .type = CKU_USER };
 	enum inro_err e = may_set_pin(session, name, &who);
-	const char *user = who.type == CKU_SO ? "so" : "user";
 
+	if (!e)
+		e = api_pin_name(&who, user);
 	if (!e)
 		e = api_pin_take(session, "old", user, given_old, &old);
 	if (!e)

@@ -375,6 +375,34 @@ static void a_program_asks_for_the_pin(void **state)
 	OK(p11->C_CloseSession(s));
 }
 
+/* By his name, also where he is the one who is logged in. */
+static void a_program_is_told_whose_pin_it_is(void **state)
+{
+	static const char asks[] = "#!/bin/sh\n"
+				   "case $INRO_ASK-$INRO_ASK_USER in\n"
+				   "login-ann|old-ann) echo annas pin;; new-ann) echo annas new pin;; *) exit 6;; esac\n";
+	CK_MECHANISM make = { CKM_EC_KEY_PAIR_GEN, NULL, 0 }, sign = { CKM_ECDSA, NULL, 0 };
+	CK_ATTRIBUTE public[] = { A_BYTES(CKA_EC_PARAMS, module_p256, sizeof module_p256) };
+	CK_ATTRIBUTE private[] = { A_BOOL(CKA_SIGN, CK_TRUE), A_BOOL(CKA_ALWAYS_AUTHENTICATE, CK_TRUE) };
+	CK_OBJECT_HANDLE a, key;
+	CK_SLOT_ID slot;
+	CK_SESSION_HANDLE s = token_with_ann(&slot);
+
+	(void)state;
+	OK(p11->C_CloseSession(s));
+	use_helper(asks);
+	s = module_open(slot, true);
+	OK(p11_3->C_LoginUser(s, CKU_USER, NULL, 0, module_pin("ann"), 3));
+	OK(p11->C_GenerateKeyPair(s, &make, public, ARRAY_LEN(public), private, ARRAY_LEN(private), &a, &key));
+	OK(p11->C_SignInit(s, &sign, key));
+	OK(p11->C_Login(s, CKU_CONTEXT_SPECIFIC, NULL, 0));
+	OK(p11->C_SetPIN(s, NULL, 0, NULL, 0));
+	OK(p11->C_Logout(s));
+	OK(log_in_as(s, CKU_USER, "ann", "annas new pin"));
+	OK(p11->C_CloseSession(s));
+	start_with("");
+}
+
 /* Who would be refused whatever he says is not asked. */
 static void a_program_does_not_ask_for_nothing(void **state)
 {
@@ -457,6 +485,7 @@ int main(void)
 		cmocka_unit_test(the_officer_can_ask_for_a_change),
 		cmocka_unit_test(pins_have_a_form),
 		cmocka_unit_test(a_program_asks_for_the_pin),
+		cmocka_unit_test(a_program_is_told_whose_pin_it_is),
 		cmocka_unit_test(a_program_does_not_ask_for_nothing),
 		cmocka_unit_test(a_program_that_asks_can_fail),
 		cmocka_unit_test(a_host_that_reaps_is_no_harm),
