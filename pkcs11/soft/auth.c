@@ -148,18 +148,6 @@ enum inro_err auth_make_by(CK_USER_TYPE user, struct bytes serial, struct bytes 
 	return buf_err(ret_record);
 }
 
-enum inro_err auth_make(CK_USER_TYPE user, struct bytes serial, struct bytes pin,
-			struct bytes master, struct buf *ret_record)
-{
-	SCOPED(secret) key = { 0 };
-	SCOPED(buf) begun = { 0 };
-	enum inro_err e = auth_begin(user, pin, &begun, &key);
-
-	return e ? e
-		 : auth_make_by(user, serial, buf_bytes(&begun), secret_bytes(&key), master,
-				ret_record);
-}
-
 /* The record's form alone. */
 static enum inro_err read_record(CK_USER_TYPE user, struct bytes record, struct bytes *ret_header,
 				 struct auth_cost *ret_cost)
@@ -212,13 +200,4 @@ enum inro_err auth_open_by(CK_USER_TYPE user, struct bytes serial, struct bytes 
 	if (e == INRO_E_DAMAGED)
 		e = err_set(INRO_E_PIN_WRONG, "wrong PIN");
 	return e;
-}
-
-enum inro_err auth_open(CK_USER_TYPE user, struct bytes serial, struct bytes record,
-			struct bytes pin, struct secret *ret_master)
-{
-	SCOPED(secret) key = { 0 };
-	enum inro_err e = auth_stretch(user, record, pin, &key);
-
-	return e ? e : auth_open_by(user, serial, record, secret_bytes(&key), ret_master);
 }

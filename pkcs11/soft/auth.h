@@ -30,24 +30,18 @@ extern const struct auth_cost auth_cost_now;
 #define AUTH_R		8
 #define AUTH_P		1
 
-/* A record from which auth_open() makes `master` (AUTH_MASTER bytes) again, with this PIN, for this
- * user of the token of this serial number alone.  INRO_E_PIN_FORMAT. */
-MUST_CHECK enum inro_err auth_make(CK_USER_TYPE user, struct bytes serial, struct bytes pin,
-				   struct bytes master, struct buf *ret_record);
-/* The same in two steps, of which the first takes the time: what the record begins with, its salt among
- * it, and the key that the PIN gives with that; and the record.  The first is used for one record. */
+/* A record from which `master` (AUTH_MASTER bytes) can be made again with this PIN, for this user of the
+ * token of this serial number alone.  In two steps, of which the first takes the time: what the record
+ * begins with, its salt among it, and the key that the PIN gives with that; and the record.  The first is
+ * used for one record.  INRO_E_PIN_FORMAT. */
 MUST_CHECK enum inro_err auth_begin(CK_USER_TYPE user, struct bytes pin, struct buf *ret_begun,
 				    struct secret *ret_key);
 MUST_CHECK enum inro_err auth_make_by(CK_USER_TYPE user, struct bytes serial, struct bytes begun,
 				      struct bytes key, struct bytes master,
 				      struct buf *ret_record);
-/* INRO_E_PIN_WRONG, also for a PIN that can't ever have been set, and for a record that was altered;
- * INRO_E_DAMAGED for what can't be a record. */
-MUST_CHECK enum inro_err auth_open(CK_USER_TYPE user, struct bytes serial, struct bytes record,
-				   struct bytes pin, struct secret *ret_master);
-
-/* The same in two steps, of which the first takes the time: the key that the PIN gives with this
- * record, and what it opens there. */
+/* `master` again, in two steps, of which the first takes the time: the key that the PIN gives with this
+ * record, and what it opens there.  INRO_E_PIN_WRONG, also for a PIN that can't ever have been set, and for
+ * a record that was altered; INRO_E_DAMAGED for what can't be a record. */
 MUST_CHECK enum inro_err auth_stretch(CK_USER_TYPE user, struct bytes record, struct bytes pin,
 				      struct secret *ret_key);
 MUST_CHECK enum inro_err auth_open_by(CK_USER_TYPE user, struct bytes serial, struct bytes record,

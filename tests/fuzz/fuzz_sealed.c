@@ -10,8 +10,12 @@
 
 static void read_record(CK_USER_TYPE user, struct bytes in)
 {
+	SCOPED(secret) key = { 0 };
 	SCOPED(secret) master = { 0 };
-	enum inro_err e = auth_open(user, bytes_of("serial"), in, BYTES_NONE, &master);
+	enum inro_err e = auth_stretch(user, in, BYTES_NONE, &key);
+
+	if (e == INRO_OK)
+		e = auth_open_by(user, bytes_of("serial"), in, secret_bytes(&key), &master);
 
 	FUZZ_REQUIRE(e == INRO_E_DAMAGED || e == INRO_E_PIN_WRONG);
 	FUZZ_REQUIRE(!master.p);
