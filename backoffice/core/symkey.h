@@ -3,7 +3,7 @@
  *
  * 1. A key is made by the generator of the token that seals, and is in the database only sealed.
  * 2. It is given out while it is active, or superseded with grace left; from the archive by an
- *    administrator.  Each giving is an event.
+ *    administrator.  Its state is looked at again in the transaction of the giving's event.
  * 3. A key is named by its id or by its serial (32 hex digits).
  */
 #ifndef INRO_BACKOFFICE_CORE_SYMKEY_H

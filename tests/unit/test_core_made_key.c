@@ -276,6 +276,65 @@ static void test_key_and_foreign_names(void **state)
 	FAILS(INRO_E_POLICY, enrol_generate(c, &in, &g));
 }
 
+/* ---- a copy that is kept ---- */
+
+static char kept[24];
+static bool ends; /* the copy, while somebody types the PIN of the token that seals */
+
+static enum inro_err destroyed_meanwhile(void *arg, const char *token, struct secret *ret)
+{
+	SCOPED(buf) evidence = { 0 };
+	SCOPED(cred) cred = { 0 };
+
+	(void)arg;
+	(void)token;
+	if (ends)
+		OK(cred_destroy(c, kept, "meanwhile", &evidence, &cred));
+	ends = false;
+	return secret_copy(bytes_of(OFFICE_PIN), ret);
+}
+
+static void keep_one(void)
+{
+	const struct cred_request r = { .ca = "issuing", .profile = "tls-client", .device = "dev" };
+	SCOPED(secret) key = { 0 };
+	SCOPED(cred) made = { 0 };
+	SCOPED(cred) retired = { 0 };
+
+	OK(cred_issue_central(c, &r, &(struct cred_central) { .keep = true }, &key, &made));
+	snprintf(kept, sizeof kept, "%lld", (long long)made.rec.id);
+	OK(cred_revoke(c, kept, &(struct cred_revocation) { 0 }, &retired));
+	cred_clear(&retired);
+	OK(cred_retire(c, kept, NULL, NULL, &retired));
+}
+
+/* No copy goes out after it was stated that there is none. */
+static void test_kept_key_destroyed_meanwhile(void **state)
+{
+	const struct seal_key_request r = { .token = "line" };
+	AUTO(free_chars) char *uri = NULL;
+	struct core_options o = office_options();
+	struct core *slow;
+	SCOPED(secret) key = { 0 };
+	SCOPED(cred) cred = { 0 };
+	char db[60];
+
+	(void)state;
+	OK(seal_key_set(c, &r, &uri));
+	keep_one();
+	OK(cred_kept_key(c, kept, 0, &key, &cred));
+	fits(secret_bytes(&key), &cred);
+	secret_clear(&key);
+	cred_clear(&cred);
+	o.ask_pin = destroyed_meanwhile;
+	snprintf(db, sizeof db, "%s.db", who.name);
+	slow = office_open_as(db, o);
+	ends = true;
+	FAILS(INRO_E_STATE, cred_kept_key(slow, kept, 0, &key, &cred));
+	assert_false(ends); /* the PIN was asked for */
+	core_close(slow);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -284,6 +343,7 @@ int main(void)
 		T(test_key_under_a_symmetric_one),
 		T(test_key_in_the_clear),
 		T(test_no_signer),
+		T(test_kept_key_destroyed_meanwhile),
 		T(test_key_and_foreign_names),
 	};
 

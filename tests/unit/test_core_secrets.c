@@ -465,6 +465,40 @@ static void test_rotate(void **state)
 	FAILS(INRO_E_NOT_FOUND, psk_verify(c, "dev", secret_bytes(&three.value)));
 }
 
+static bool deletes; /* the key, while somebody types the PIN of the token that seals */
+
+static enum inro_err deleted_meanwhile(void *arg, const char *token, struct secret *ret)
+{
+	size_t n;
+
+	(void)token;
+	if (deletes)
+		OK(psk_delete(*(struct core **)arg, "dev-1", "meanwhile", &n));
+	deletes = false;
+	return secret_copy(bytes_of(OFFICE_PIN), ret);
+}
+
+static void test_deleted_meanwhile(void **state)
+{
+	struct core *c = *state, *other;
+	struct core_options o = office_options();
+	SCOPED(psk_new) made = { 0 };
+	SCOPED(psk_new) got = { 0 };
+
+	seal_by_new(c);
+	add(c, "dev-1");
+	OK(psk_issue(c, "dev-1", BYTES_NONE, &made));
+	o.ask_pin = deleted_meanwhile;
+	o.ask_arg = &c;
+	other = office_open_as(db, o);
+	deletes = true;
+	FAILS(INRO_E_NOT_FOUND, psk_get(other, "dev-1", &got));
+	assert_false(deletes); /* the PIN was asked for */
+	core_close(other);
+	assert_int_equal(
+		office_ask(db, "SELECT count(*) FROM event WHERE action = 'psk.get' AND outcome = 'done'"), 0);
+}
+
 static void test_policy(void **state)
 {
 	static const struct {
@@ -577,7 +611,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_no_seal_key), T(test_same_work), T(test_same_work_for_tenants), T(test_sealed),	      T(test_bound),  T(test_damaged_before), T(test_reseal), T(test_reseal_without_old_key), T(test_two_choose),
-		T(test_lock),	     T(test_many_right_at_once), T(test_seal_key_is_fit), T(test_rotate), T(test_policy),
+		T(test_lock),	     T(test_many_right_at_once), T(test_seal_key_is_fit), T(test_rotate), T(test_deleted_meanwhile), T(test_policy),
 		T(test_device),	     T(test_verifier),     T(test_destroyed_leaves_nothing),
 	};
 

@@ -162,6 +162,60 @@ static void test_destroyed(void **state)
 	FAILS(INRO_E_ARG, symkey_move(c, ref, VERB_EXPIRE, NULL, &none));
 }
 
+/* ---- ended while somebody types the PIN of the token that seals ---- */
+
+static const char *ends;  /* this key, */
+static enum verb ends_by; /* and how */
+
+static enum inro_err ended_meanwhile(void *arg, const char *token, struct secret *ret)
+{
+	SCOPED(symkey) k = { 0 };
+
+	(void)arg;
+	(void)token;
+	if (ends)
+		OK(symkey_move(c, ends, ends_by, "meanwhile", &k));
+	ends = NULL;
+	return secret_copy(bytes_of(OFFICE_PIN), ret);
+}
+
+static struct core *slow(void)
+{
+	struct core_options o = office_options();
+
+	o.ask_pin = ended_meanwhile;
+	return office_open_as("symkey.db", o);
+}
+
+static void test_ended_meanwhile(void **state)
+{
+	static const enum verb verbs[] = { VERB_HOLD, VERB_REVOKE, VERB_DESTROY };
+	const struct symkey_delivery raw = { .form = SYMKEY_RAW };
+	char ref[24], sql[128];
+
+	(void)state;
+	for (size_t i = 0; i < 2 * ARRAY_LEN(verbs); i++) {
+		SCOPED(buf) value = { 0 };
+		SCOPED(buf) out = { 0 };
+		SCOPED(symkey) k = { 0 };
+		struct core *other = slow();
+
+		keyed_make(c, "dev-0", "aes-256", ref, &value);
+		ends = ref;
+		ends_by = verbs[i / 2];
+		if (i % 2)
+			FAILS(INRO_E_STATE, symkey_verify(other, ref, buf_bytes(&value)));
+		else
+			FAILS(INRO_E_STATE, symkey_deliver(other, ref, &raw, &k, &out));
+		assert_null(ends); /* the PIN was asked for */
+		assert_int_equal(out.n, 0);
+		core_close(other);
+		snprintf(sql, sizeof sql, "SELECT count(*) FROM event WHERE action = 'key.get' AND subject = 'key:%s' "
+					  "AND outcome = 'done'", ref);
+		assert_int_equal(office_ask("symkey.db", sql), 1); /* keyed_make()'s */
+	}
+}
+
 static void test_refused(void **state)
 {
 	struct symkey_request r = { .device = "dev-0", .type = "des" };
@@ -269,6 +323,7 @@ int main(void)
 		cmocka_unit_test(test_mac),
 		cmocka_unit_test(test_renew),
 		cmocka_unit_test(test_destroyed),
+		cmocka_unit_test(test_ended_meanwhile),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_tenants),
 		cmocka_unit_test(test_compromised_key),

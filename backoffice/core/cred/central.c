@@ -19,6 +19,7 @@
 #include "backoffice/pki/bundle.h"
 #include "backoffice/pki/dn.h"
 #include "backoffice/pki/san.h"
+#include "base/clock.h"
 
 #define EXPORT "certificate.export-key"
 
@@ -154,20 +155,6 @@ static enum inro_err plan_giving(const struct cred *cred, int64_t proposal, stru
 	return INRO_OK;
 }
 
-static enum inro_err give_work(struct core *c, void *arg)
-{
-	const struct giving *g = arg;
-	SCOPED(buf) detail = { 0 };
-	char name[24];
-	const struct audit_entry entry = { EXPORT, "certificate", name, EVENT_DONE, &detail };
-	enum inro_err e = eyes_done(c, EYES_ARCHIVE, &g->plan, g->proposal, g->cred->rec.id);
-
-	snprintf(name, sizeof name, "%lld", (long long)g->cred->rec.id);
-	detail_text(&detail, "device", g->cred->device_id);
-	detail_hex(&detail, "sha256", blob_bytes(&g->cred->rec.fingerprint));
-	return e == INRO_OK ? audit_append(c, &entry) : e;
-}
-
 static enum inro_err may_give(struct core *c, const struct cred *cred)
 {
 	if (!cred->rec.secret.n)
@@ -176,6 +163,34 @@ static enum inro_err may_give(struct core *c, const struct cred *cred)
 	if (cred->state == CRED_ARCHIVED)
 		return core_require(c, ROLE_ADMIN, "take a key from the archive");
 	return core_require(c, ROLE_OPERATOR, "take a kept key");
+}
+
+/* To open its token may have taken as long as a person takes to type a PIN. */
+static enum inro_err may_still_give(struct core *c, const struct giving *g)
+{
+	SCOPED(cred) now = { 0 };
+	enum inro_err e = store_get(c->store, g->cred->rec.id, &now.rec);
+
+	if (e != INRO_OK)
+		return e;
+	now.state = cred_shown_state(&now.rec, clock_now());
+	return may_give(c, &now);
+}
+
+static enum inro_err give_work(struct core *c, void *arg)
+{
+	const struct giving *g = arg;
+	SCOPED(buf) detail = { 0 };
+	char name[24];
+	const struct audit_entry entry = { EXPORT, "certificate", name, EVENT_DONE, &detail };
+	enum inro_err e = may_still_give(c, g);
+
+	if (e == INRO_OK)
+		e = eyes_done(c, EYES_ARCHIVE, &g->plan, g->proposal, g->cred->rec.id);
+	snprintf(name, sizeof name, "%lld", (long long)g->cred->rec.id);
+	detail_text(&detail, "device", g->cred->device_id);
+	detail_hex(&detail, "sha256", blob_bytes(&g->cred->rec.fingerprint));
+	return e == INRO_OK ? audit_append(c, &entry) : e;
 }
 
 static enum inro_err give(struct core *c, const struct cred *cred, int64_t proposal,

@@ -286,17 +286,28 @@ enum inro_err psk_show(struct core *c, const char *device, struct credential *re
 	return e == INRO_OK ? active(c, &d, ret) : e;
 }
 
+struct telling {
+	const char *device;
+	const struct credential *rec;
+};
+
+/* To open its token may have taken as long as a person takes to type a PIN. */
 static enum inro_err told_work(struct core *c, void *arg)
 {
-	const char *device = arg;
-	const struct audit_entry entry = { "psk.get", "device", device, EVENT_DONE, NULL };
+	const struct telling *t = arg;
+	const struct audit_entry entry = { "psk.get", "device", t->device, EVENT_DONE, NULL };
+	SCOPED(credential) now = { 0 };
+	enum inro_err e = psk_show(c, t->device, &now);
 
-	return audit_append(c, &entry);
+	if (e == INRO_OK && now.id != t->rec->id)
+		e = err_set(INRO_E_STATE, "device '%s' has another pre-shared key since: ask again", t->device);
+	return e == INRO_OK ? audit_append(c, &entry) : e;
 }
 
 enum inro_err psk_get(struct core *c, const char *device, struct psk_new *ret)
 {
 	SCOPED(psk_new) p = { 0 };
+	struct telling t = { device, &p.rec };
 	enum inro_err e = core_require(c, ROLE_OPERATOR, "see a pre-shared key");
 
 	if (e == INRO_OK)
@@ -304,7 +315,7 @@ enum inro_err psk_get(struct core *c, const char *device, struct psk_new *ret)
 	if (e == INRO_OK)
 		e = secret_value(c, &p.rec, &p.value);
 	if (e == INRO_OK)
-		e = core_write(c, told_work, (void *)(uintptr_t)device);
+		e = core_write(c, told_work, &t);
 	if (e != INRO_OK)
 		return audit_refused(c, "psk.get", "device", device, e);
 	*ret = p;

@@ -18,6 +18,7 @@
 #include "base/clock.h"
 
 #define DAY_SECONDS INT64_C(86400)
+#define GET	    "key.get"
 
 const char *const symkey_form_names[SYMKEY_FORM__MAX] = {
 	[SYMKEY_RAW] = "raw", [SYMKEY_AES_KW] = "aes-kw",     [SYMKEY_JWE] = "jwe",
@@ -382,17 +383,31 @@ struct given {
 	const struct symkey_delivery *delivery;
 };
 
+/* To open its token may have taken as long as a person takes to type a PIN. */
+static enum inro_err is_as_it_was(struct core *c, const struct symkey *k)
+{
+	struct symkey now = { 0 };
+	enum inro_err e = store_get(c->store, k->rec.id, &now.rec);
+
+	now.state = e == INRO_OK ? cred_shown_state(&now.rec, clock_now()) : now.state;
+	if (e == INRO_OK && now.state != k->state)
+		e = may_use(&now);
+	symkey_clear(&now);
+	return e;
+}
+
 static enum inro_err given_work(struct core *c, void *arg)
 {
 	const struct given *g = arg;
 	SCOPED(buf) detail = { 0 };
 	char name[24];
-	const struct audit_entry entry = { "key.get", "key", name, EVENT_DONE, &detail };
+	const struct audit_entry entry = { GET, "key", name, EVENT_DONE, &detail };
+	enum inro_err e = is_as_it_was(c, g->key);
 
 	snprintf(name, sizeof name, "%lld", (long long)g->key->rec.id);
 	detail_text(&detail, "device", g->key->device_id);
 	detail_text(&detail, "form", symkey_form_names[g->delivery->form]);
-	return audit_append(c, &entry);
+	return e == INRO_OK ? audit_append(c, &entry) : e;
 }
 
 static enum inro_err give(struct core *c, const struct symkey *k, const struct symkey_delivery *d,
@@ -426,7 +441,7 @@ enum inro_err symkey_deliver(struct core *c, const char *ref, const struct symke
 	if (e == INRO_OK)
 		e = give(c, &k, d, ret);
 	if (e != INRO_OK)
-		return audit_refused(c, "key.get", "key", text_or_empty(ref), e);
+		return audit_refused(c, GET, "key", text_or_empty(ref), e);
 	*ret_key = k;
 	k = (struct symkey) { 0 };
 	return INRO_OK;
@@ -441,7 +456,9 @@ static enum inro_err usable_value(struct core *c, const char *ref, struct symkey
 
 	if (e == INRO_OK)
 		e = may_use(ret);
-	return e == INRO_OK ? core_pin_fault(secret_value(c, &ret->rec, ret_value)) : e;
+	if (e == INRO_OK)
+		e = core_pin_fault(secret_value(c, &ret->rec, ret_value));
+	return e == INRO_OK ? is_as_it_was(c, ret) : e;
 }
 
 enum inro_err symkey_verify(struct core *c, const char *ref, struct bytes value)
