@@ -139,7 +139,8 @@ static struct symkey_delivery delivery_of(const struct call *c)
 	int at = name_index(symkey_form_names, SYMKEY_FORM__MAX, call_opt(c, "form"));
 	return (struct symkey_delivery) { .form = (enum symkey_form)at,
 					  .under = call_opt(c, "under"),
-					  .certificate = call_opt(c, "certificate") };
+					  .certificate = call_opt(c, "certificate"),
+					  .proposal = call_number(c, "proposal", 0) };
 }
 
 static bool is_clear(const struct call *c)
@@ -151,6 +152,8 @@ static enum inro_err check_bulk(const struct call *c)
 {
 	if (call_arg(c, 0))
 		return err_set(INRO_E_ARG, "give KEY, or one of --devices, --where and --all");
+	if (call_has(c, "proposal"))
+		return err_set(INRO_E_ARG, "--proposal is about one KEY");
 	return many_check(c);
 }
 
@@ -485,6 +488,7 @@ const struct cmd_verb secret_verbs[] = {
 		       { .name = "clear",
 			 .kind = OPT_FLAG,
 			 .help = "allow the key to be seen on the way; raw needs this" },
+		       OPT_PROPOSAL,
 		       { .name = "devices",
 			 .arg = "FILE",
 			 .kind = OPT_FILE,

@@ -3,7 +3,8 @@
  *
  * 1. A key is made by the generator of the token that seals, and is in the database only sealed.
  * 2. It is given out while it is active, or superseded with grace left; from the archive by an
- *    administrator.  Its state is looked at again in the transaction of the giving's event.
+ *    administrator, and with others' approval where the setting four-eyes.archive says so (eyes.h).  Its
+ *    state is looked at again in the transaction of the giving's event.
  * 3. A key is named by its id or by its serial (32 hex digits).
  */
 #ifndef INRO_BACKOFFICE_CORE_SYMKEY_H
@@ -75,6 +76,7 @@ struct symkey_delivery {
 	enum symkey_form form;
 	const char *under; /* of SYMKEY_AES_KW: that key */
 	const char *certificate; /* of what goes to one: which; NULL: the device's newest */
+	int64_t proposal;	 /* by which others approved that it leaves the archive; 0: none */
 };
 /* Appended; *ret_key says whose it is.  `ret` is for secrets. */
 MUST_CHECK enum inro_err symkey_deliver(struct core *c, const char *ref,

@@ -88,8 +88,8 @@ enum inro_err rest_get_key(struct rest *r, json_t **ret)
 {
 	int form = rest_word(r, "form", symkey_form_names, SYMKEY_FORM__MAX);
 	const struct symkey_delivery d = { (enum symkey_form)(form < 0 ? SYMKEY_RAW : form),
-					   rest_text(r, "under"),
-					   rest_text(r, "certificate") };
+					   rest_text(r, "under"), rest_text(r, "certificate"),
+					   rest_number(r, "proposal", 0) };
 	SCOPED(buf) given = { .secret = true };
 	SCOPED(symkey) k = { 0 };
 	enum inro_err e = symkey_deliver(r->core, r->args[0], &d, &k, &given);
@@ -254,7 +254,7 @@ const struct rest_row rest_secret_rows[] = {
 	  "Generates the successor of a key", ROLE_OPERATOR, 0, 201,
 	  FIELDS(REST_GRACE), &rest_symkey, rest_renew_key },
 	{ "POST", KEYS "/{key}/get", "secret get", "Exports a key", ROLE_OPERATOR, REST_SECRET, 0,
-	  FIELDS(REST_FORM), &rest_told_key, rest_get_key },
+	  FIELDS(REST_FORM, IN_PROPOSAL), &rest_told_key, rest_get_key },
 	{ "POST", KEYS "/{key}/verify", "secret verify",
 	  "Checks whether this is the key, or its MAC of a message",
 	  ROLE_OPERATOR, 0, 0,

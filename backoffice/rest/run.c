@@ -190,6 +190,7 @@ static enum inro_err give_waiting(struct rest *r, struct http_call *call)
 	enum inro_err e = doc ? INRO_OK : INRO_E_NO_MEMORY;
 
 	r->status = 202;
+	r->bare = true; /* whatever the row gives otherwise */
 	if (e == INRO_OK)
 		e = give_answer(r, call, doc);
 	json_decref(doc);

@@ -805,6 +805,34 @@ for what in reject withdraw approve; do
 done
 wants 201 alice POST /v1/cas "{\"name\":\"four-approve\",\"subject\":\"CN=Four\",\"token\":\"office\",\"proposal\":$id}"
 
+# A key leaves the archive with others' approval; that it waits is no secret, and is told again.
+approved() { # the newest proposal, by bob: its id
+	wants 200 carol GET '/v1/proposals?state=open'
+	id=$(of '.items[0].id')
+	wants 200 bob POST "/v1/proposals/$id/approve" '{}'
+}
+wants 202 alice PUT /v1/settings/four-eyes.archive '{"value":"1"}'
+approved
+wants 200 alice PUT /v1/settings/four-eyes.archive "{\"value\":\"1\",\"proposal\":$id}"
+wants 201 bob POST /v1/secrets '{"device":"press-1","type":"aes-128"}'
+A=/v1/secrets/$(of .id)
+for step in revoke retire archive; do
+	wants 200 bob POST "$A/$step" '{}'
+done
+wants 403 bob POST "$A/get" '{"form":"raw"}'
+more=(-H 'Idempotency-Key: archived-1')
+wants 202 alice POST "$A/get" '{"form":"raw"}'
+is .waits
+wants 202 alice POST "$A/get" '{"form":"raw"}'
+grep -qi '^idempotent-replayed: true' head || fail "it was asked for again"
+more=()
+approved
+wants 403 bob POST "$A/get" "{\"form\":\"raw\",\"proposal\":$id}"
+wants 422 alice POST "$A/get" "{\"form\":\"jwe\",\"proposal\":$id}"
+wants 200 alice POST "$A/get" "{\"form\":\"raw\",\"proposal\":$id}"
+is '.key | length == 32'
+wants 409 alice POST "$A/get" "{\"form\":\"raw\",\"proposal\":$id}"
+
 # ---- bulk: jobs and batches ----
 
 job_ends() { # PATH: its end is waited for

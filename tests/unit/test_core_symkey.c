@@ -8,6 +8,8 @@
 
 #include "backoffice/core/cred.h"
 #include "backoffice/core/device.h"
+#include "backoffice/core/proposal.h"
+#include "backoffice/core/setting.h"
 #include "backoffice/core/symkey.h"
 #include "base/clock.h"
 #include "base/cryptoki/client.h"
@@ -216,6 +218,70 @@ static void test_ended_meanwhile(void **state)
 	}
 }
 
+/* ---- from the archive ---- */
+
+static void account(const char *name)
+{
+	char sql[256];
+
+	snprintf(sql, sizeof sql,
+		 "INSERT INTO account (id, tenant, name, role, state, fails, created_ms, updated_ms) "
+		 "SELECT coalesce(max(id), 0) + 1, 1, '%s', 'administrator', 'active', 0, 0, 0 FROM account", name);
+	office_sql("symkey.db", sql);
+}
+
+static void archive(const char *ref)
+{
+	static const enum verb way[] = { VERB_REVOKE, VERB_RETIRE, VERB_ARCHIVE };
+
+	for (size_t i = 0; i < ARRAY_LEN(way); i++) {
+		SCOPED(symkey) k = { 0 };
+
+		OK(symkey_move(c, ref, way[i], NULL, &k));
+	}
+}
+
+static int64_t approved(void)
+{
+	struct core_options o = { .actor = "bob", .role = ROLE_OPERATOR };
+	struct core *bob = office_open_as("symkey.db", o);
+	SCOPED(proposal) p = { 0 };
+	int64_t id = office_ask("symkey.db", "SELECT max(id) FROM proposal");
+
+	OK(proposal_decide(bob, id, VERB_APPROVE, NULL, &p));
+	core_close(bob);
+	return id;
+}
+
+static void test_archived_takes_others(void **state)
+{
+	struct symkey_delivery d = { .form = SYMKEY_RAW };
+	SCOPED(buf) value = { 0 };
+	SCOPED(buf) out = { 0 };
+	SCOPED(symkey) k = { 0 };
+	SCOPED(symkey) none = { 0 };
+	char ref[24];
+
+	(void)state;
+	account("tester");
+	account("bob");
+	OK(setting_change(c, "four-eyes.archive", "1", 0));
+	keyed_make(c, "dev-0", "aes-256", ref, &value); /* one that is in use takes nobody else */
+	archive(ref);
+	FAILS(INRO_E_APPROVAL, symkey_deliver(c, ref, &d, &none, &out));
+	assert_int_equal(out.n, 0);
+	d.proposal = approved();
+	d.form = SYMKEY_JWE;
+	FAILS(INRO_E_POLICY, symkey_deliver(c, ref, &d, &none, &out)); /* not what was approved */
+	d.form = SYMKEY_RAW;
+	OK(symkey_deliver(c, ref, &d, &k, &out));
+	assert_true(bytes_equal(buf_bytes(&value), buf_bytes(&out)));
+	FAILS(INRO_E_STATE, symkey_deliver(c, ref, &d, &none, &out)); /* once */
+	assert_int_equal(out.n, 32);
+	OK(symkey_move(c, ref, VERB_DESTROY, NULL, &none));
+	office_sql("symkey.db", "DELETE FROM setting WHERE name = 'four-eyes.archive'; DELETE FROM account");
+}
+
 static void test_refused(void **state)
 {
 	struct symkey_request r = { .device = "dev-0", .type = "des" };
@@ -324,6 +390,7 @@ int main(void)
 		cmocka_unit_test(test_renew),
 		cmocka_unit_test(test_destroyed),
 		cmocka_unit_test(test_ended_meanwhile),
+		cmocka_unit_test(test_archived_takes_others),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_tenants),
 		cmocka_unit_test(test_compromised_key),

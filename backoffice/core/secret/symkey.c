@@ -7,6 +7,7 @@
 
 #include "backoffice/core/cred.h"
 #include "backoffice/core/evidence.h"
+#include "backoffice/core/eyes.h"
 #include "backoffice/core/fleet.h"
 #include "backoffice/core/group.h"
 #include "backoffice/core/key_use.h"
@@ -381,7 +382,50 @@ static give_fn *const givers[SYMKEY_FORM__MAX] = {
 struct given {
 	const struct symkey *key;
 	const struct symkey_delivery *delivery;
+	struct proposal_plan plan; /* of one that others approve */
+	char subject[40];
+	struct buf body;
 };
+
+static void given_clear(struct given *g)
+{
+	buf_clear(&g->body);
+}
+
+static bool takes_eyes(const struct given *g)
+{
+	return g->key->state == CRED_ARCHIVED || g->delivery->proposal;
+}
+
+/* What others approve: this key, for this device, in this form and for nobody else. */
+static enum inro_err plan_giving(struct given *g)
+{
+	const struct symkey_delivery *d = g->delivery;
+
+	snprintf(g->subject, sizeof g->subject, "key:%lld", (long long)g->key->rec.id);
+	detail_hex(&g->body, "serial", blob_bytes(&g->key->rec.serial));
+	detail_text(&g->body, "device", g->key->device_id);
+	detail_text(&g->body, "form", symkey_form_names[d->form]);
+	detail_text(&g->body, "under", d->under);
+	detail_text(&g->body, "certificate", d->certificate);
+	detail_end(&g->body);
+	if (buf_err(&g->body) != INRO_OK)
+		return buf_err(&g->body);
+	g->plan = (struct proposal_plan) { .action = GET,
+					   .subject = g->subject,
+					   .body = BYTES(g->body.p, g->body.n - 1) };
+	return INRO_OK;
+}
+
+static enum inro_err ask_others(struct core *c, struct given *g)
+{
+	enum inro_err e;
+
+	if (!takes_eyes(g))
+		return INRO_OK;
+	e = plan_giving(g);
+	return e == INRO_OK ? eyes_check(c, EYES_ARCHIVE, &g->plan, g->delivery->proposal) : e;
+}
 
 /* To open its token may have taken as long as a person takes to type a PIN. */
 static enum inro_err is_as_it_was(struct core *c, const struct symkey *k)
@@ -404,6 +448,8 @@ static enum inro_err given_work(struct core *c, void *arg)
 	const struct audit_entry entry = { GET, "key", name, EVENT_DONE, &detail };
 	enum inro_err e = is_as_it_was(c, g->key);
 
+	if (e == INRO_OK && takes_eyes(g))
+		e = eyes_done(c, EYES_ARCHIVE, &g->plan, g->delivery->proposal, g->key->rec.id);
 	snprintf(name, sizeof name, "%lld", (long long)g->key->rec.id);
 	detail_text(&detail, "device", g->key->device_id);
 	detail_text(&detail, "form", symkey_form_names[g->delivery->form]);
@@ -413,11 +459,13 @@ static enum inro_err given_work(struct core *c, void *arg)
 static enum inro_err give(struct core *c, const struct symkey *k, const struct symkey_delivery *d,
 			  struct buf *ret)
 {
-	struct given g = { k, d };
+	SCOPED(given) g = { .key = k, .delivery = d };
 	SCOPED(secret) value = { 0 };
 	size_t before = ret->n;
 	enum inro_err e = may_give(c, k);
 
+	if (e == INRO_OK)
+		e = ask_others(c, &g);
 	if (e == INRO_OK)
 		e = secret_value(c, &k->rec, &value);
 	if (e == INRO_OK)
