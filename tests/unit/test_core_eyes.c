@@ -10,6 +10,7 @@
 #include "backoffice/core/eyes.h"
 #include "backoffice/core/internal.h"
 #include "backoffice/core/setting.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "tests/lib/office.h"
 
@@ -51,6 +52,13 @@ static int setup(void **state)
 	account("carol", "operator", "active");
 	account("dave", "auditor", "active");
 	account("eve", "operator", "disabled");
+	return 0;
+}
+
+static int right_clock(void **state)
+{
+	(void)state;
+	clock_set_test(0);
 	return 0;
 }
 
@@ -185,6 +193,79 @@ static void test_an_old_approval(void **state)
 	OK(approve("bob", id));
 	office_sql(db, "UPDATE proposal SET updated_ms = updated_ms - 2678400000");
 	assert_int_equal(eyes_check(c, EYES_CA, &plan, id), INRO_E_POLICY);
+	assert_int_equal(eyes_check(c, EYES_CA, &plan, 0), INRO_E_APPROVAL);
+	assert_int_equal(newest(c), id + 1);
+	core_close(c);
+}
+
+static void shift_approvals(int64_t days)
+{
+	clock_set_test(clock_now() + days * 86400);
+}
+
+/* Each of them is good for so long, not from the last one on; whose is over says it again, and counts once. */
+static void test_each_approval_ages(void **state)
+{
+	struct core *c = as("alice", ROLE_ADMIN);
+	int64_t id;
+
+	(void)state;
+	set(c, "four-eyes.ca", "2");
+	assert_int_equal(eyes_check(c, EYES_CA, &plan, 0), INRO_E_APPROVAL);
+	id = newest(c);
+	OK(approve("bob", id));
+	assert_int_equal(approve("bob", id), INRO_E_POLICY);
+	shift_approvals(31);
+	OK(approve("carol", id));
+	assert_int_equal(eyes_check(c, EYES_CA, &plan, id), INRO_E_STATE); /* one of two */
+	OK(approve("bob", id));
+	OK(eyes_check(c, EYES_CA, &plan, id));
+	shift_approvals(29);
+	OK(eyes_check(c, EYES_CA, &plan, id));
+	OK(done(c, EYES_CA, id));
+	core_close(c);
+}
+
+/* Longer days make no two approvals of one person's. */
+static void test_said_twice(void **state)
+{
+	struct core *c = as("alice", ROLE_ADMIN);
+	int64_t id;
+
+	(void)state;
+	set(c, "four-eyes.ca", "2");
+	assert_int_equal(eyes_check(c, EYES_CA, &plan, 0), INRO_E_APPROVAL);
+	id = newest(c);
+	OK(approve("bob", id));
+	shift_approvals(31);
+	OK(approve("bob", id));
+	office_sql(db, "INSERT INTO setting (id, tenant, name, value) "
+		       "SELECT max(id) + 1, 1, 'four-eyes.days', '300' FROM setting");
+	assert_int_equal(approve("bob", id), INRO_E_POLICY);
+	assert_int_equal(eyes_check(c, EYES_CA, &plan, id), INRO_E_STATE);
+	assert_int_equal(office_ask(db, "SELECT count(*) FROM proposal WHERE state = 'open'"), 1);
+	OK(approve("carol", id));
+	OK(done(c, EYES_CA, id));
+	core_close(c);
+}
+
+/* The first of two is over while the second is not. */
+static void test_one_of_two_is_over(void **state)
+{
+	struct core *c = as("alice", ROLE_ADMIN);
+	int64_t id;
+
+	(void)state;
+	set(c, "four-eyes.ca", "2");
+	assert_int_equal(eyes_check(c, EYES_CA, &plan, 0), INRO_E_APPROVAL);
+	id = newest(c);
+	OK(approve("bob", id));
+	shift_approvals(20);
+	OK(approve("carol", id));
+	OK(eyes_check(c, EYES_CA, &plan, id));
+	shift_approvals(11);
+	assert_int_equal(eyes_check(c, EYES_CA, &plan, id), INRO_E_POLICY);
+	assert_int_equal(done(c, EYES_CA, id), INRO_E_POLICY);
 	assert_int_equal(eyes_check(c, EYES_CA, &plan, 0), INRO_E_APPROVAL);
 	assert_int_equal(newest(c), id + 1);
 	core_close(c);
@@ -449,6 +530,9 @@ int main(void)
 		cmocka_unit_test_setup(test_recorded_once, setup),
 		cmocka_unit_test_setup(test_more_than_when_it_was_proposed, setup),
 		cmocka_unit_test_setup(test_an_old_approval, setup),
+		cmocka_unit_test_setup_teardown(test_each_approval_ages, setup, right_clock),
+		cmocka_unit_test_setup_teardown(test_said_twice, setup, right_clock),
+		cmocka_unit_test_setup_teardown(test_one_of_two_is_over, setup, right_clock),
 		cmocka_unit_test_setup(test_an_approver_who_went, setup),
 		cmocka_unit_test_setup(test_one_of_two_went, setup),
 		cmocka_unit_test_setup(test_the_number_is_guarded, setup),

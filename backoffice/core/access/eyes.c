@@ -70,8 +70,8 @@ static enum inro_err enough_people(struct core *c, const struct proposal *p)
 
 	if (e == INRO_OK && p->state == PROPOSAL_APPROVED && n < p->need)
 		e = err_set(INRO_E_POLICY,
-			    "%lld of those who approved proposal %lld may no longer approve anything: "
-			    "propose it anew",
+			    "%lld approval(s) of proposal %lld hold no longer, by their age (four-eyes.days) or "
+			    "as whoever gave them may no longer approve anything: propose it anew",
 			    (long long)(p->need - n), (long long)p->id);
 	return e;
 }

@@ -7,12 +7,14 @@
 
 #include "backoffice/core/internal.h"
 #include "backoffice/core/login.h"
+#include "backoffice/core/setting.h"
 #include "backoffice/pki/alg.h"
 #include "base/clock.h"
 
 #define ACTION_MAX  64
 #define SUBJECT_MAX 300
 #define WHY_MAX	    255
+#define DAY_MS	    INT64_C(86400000)
 
 static void drop_json(json_t **j)
 {
@@ -256,9 +258,29 @@ static enum inro_err may_still(struct core *c, const char *by, bool *ret)
 	return e == INRO_E_NOT_FOUND ? INRO_OK : e;
 }
 
+/* An approval is good for so many days (four-eyes.days), then as if it had not been said. */
+static bool is_stale(const json_t *one, int64_t days)
+{
+	return clock_is_over(json_integer_value(json_object_get(one, "at")) * 1000, days * DAY_MS + 1);
+}
+
+/* Whether `who` decided, in what is in the list from there on, and that holds. */
+static bool has_decided(const json_t *list, size_t from, const char *who, int64_t days)
+{
+	for (size_t i = from; i < json_array_size(list); i++) {
+		const json_t *one = json_array_get(list, i);
+		const char *by = json_string_value(json_object_get(one, "by"));
+
+		if (by && strcmp(by, who) == 0 && !is_stale(one, days))
+			return true;
+	}
+	return false;
+}
+
 static enum inro_err approvals(struct core *c, const json_t *list, int64_t *ret)
 {
-	enum inro_err e = INRO_OK;
+	int64_t days = 0;
+	enum inro_err e = setting_number(c, "four-eyes.days", &days);
 	json_t *one;
 	size_t i;
 
@@ -269,7 +291,8 @@ static enum inro_err approvals(struct core *c, const json_t *list, int64_t *ret)
 		const char *by = json_string_value(json_object_get(one, "by"));
 		bool counts = false;
 
-		if (e == INRO_OK && by && said && strcmp(said, verb_names[VERB_APPROVE]) == 0)
+		if (e == INRO_OK && by && said && strcmp(said, verb_names[VERB_APPROVE]) == 0 && !is_stale(one, days) &&
+		    !has_decided(list, i + 1, by, days))
 			e = may_still(c, by, &counts);
 		*ret += counts;
 	}
@@ -293,25 +316,14 @@ enum inro_err proposal_approvals(struct core *c, const struct proposal *rec, int
 	return e == INRO_OK ? approvals(c, list, ret) : e;
 }
 
-static bool has_decided(const json_t *list, const char *who)
-{
-	json_t *one;
-	size_t i;
-
-	json_array_foreach(list, i, one)
-	{
-		const char *by = json_string_value(json_object_get(one, "by"));
-
-		if (by && strcmp(by, who) == 0)
-			return true;
-	}
-	return false;
-}
-
-static enum inro_err may_decide(const struct core *c, const struct proposal *rec, enum verb verb,
-				const json_t *list)
+static enum inro_err may_decide(struct core *c, const struct proposal *rec, enum verb verb, const json_t *list)
 {
 	bool own = strcmp(rec->asked_by, c->actor) == 0;
+	int64_t days = 0;
+	enum inro_err e = setting_number(c, "four-eyes.days", &days);
+
+	if (e != INRO_OK)
+		return e;
 
 	if (verb == VERB_WITHDRAW) {
 		if (own || c->role >= ROLE_ADMIN)
@@ -323,7 +335,7 @@ static enum inro_err may_decide(const struct core *c, const struct proposal *rec
 	if (own)
 		return err_set(INRO_E_POLICY, "nobody decides about what he asked for himself; "
 					      "'inro proposal withdraw' takes it back");
-	if (has_decided(list, c->actor))
+	if (has_decided(list, 0, c->actor, days))
 		return err_set(INRO_E_POLICY, "%s has decided about proposal %lld already",
 			       c->actor, (long long)rec->id);
 	return INRO_OK;
