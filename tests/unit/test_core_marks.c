@@ -1,9 +1,12 @@
 /* test_core_marks - signed heads, receipts and archives: what was rebuilt or set back shows. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "backoffice/core/audit/audit_chain.h"
@@ -405,6 +408,32 @@ static void test_archives(void **state)
 	free((void *)(uintptr_t)files[1]);
 }
 
+/* Two at one file: who comes second touches nothing of what the first has written. */
+static void test_one_writes_a_file(void **state)
+{
+	struct core *c = *state;
+	AUTO(free_chars) char *file = strdup(scratch_path("shared.archive"));
+	AUTO(free_chars) char *part = strdup(scratch_path("shared.archive.part"));
+	AUTO(close_fd) int fd = open(part, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	SCOPED(audit_segment) s = { 0 };
+	SCOPED(buf) text = { 0 };
+
+	assert_true(fd >= 0);
+	assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
+	assert_int_equal(write(fd, "first", 5), 5);
+	assert_int_equal(audit_purge(c, clock_now_ms() + 1000, file, &s), INRO_E_BUSY);
+	assert_int_equal(
+		audit_export(c, &(struct audit_filter) { 0 }, (struct audit_target) { file, AUDIT_JSONL, true }, &(int64_t) { 0 }),
+		INRO_E_BUSY);
+	OK(file_read(part, 100, &text));
+	assert_true(bytes_is(buf_bytes(&text), "first"));
+	assert_int_equal(access(file, F_OK), -1);
+	close(fd);
+	fd = -1;
+	purge(c, file, 7); /* what a killed one left is in nobody's way */
+	assert_int_equal(access(part, F_OK), -1);
+}
+
 /* Whatever a head says: where it begins is compared with the record, and is no number to count from before that. */
 static void test_archive_from_nowhere(void **state)
 {
@@ -686,6 +715,7 @@ int main(void)
 		T(test_receipt_is_read_first),
 		T(test_signed_at_the_end),
 		T(test_archives),
+		T(test_one_writes_a_file),
 		T(test_archive_from_nowhere),
 		T(test_history_in_pages),
 		T(test_history_of_much),
