@@ -23,7 +23,7 @@ static bool is_get(const struct rest_row *row)
 
 static bool has_etag(const struct rest_row *row)
 {
-	return is_get(row) && !is_list(row);
+	return is_get(row) && !is_list(row) && !(row->flags & REST_SECRET);
 }
 
 /* A POST that is done once by an Idempotency-Key. */

@@ -36,11 +36,12 @@ const struct rest_row *rest_row_of(const char *command)
 	return NULL;
 }
 
+/* Not one with a secret: what opens one takes a token, and no transaction waits for that. */
 const struct rest_row *rest_reading_row(const struct rest_row *of)
 {
 	for (size_t l = 0; rest_lists[l]; l++)
 		for (const struct rest_row *row = rest_lists[l]; row->method; row++)
-			if (strcmp(row->method, "GET") == 0 && !(row->flags & (REST_LIST | REST_EXPORT)) &&
+			if (strcmp(row->method, "GET") == 0 && !(row->flags & (REST_LIST | REST_EXPORT | REST_SECRET)) &&
 			    strcmp(row->pattern, of->pattern) == 0)
 				return row;
 	return NULL;

@@ -170,8 +170,8 @@ static enum inro_err give_answer(struct rest *r, struct http_call *call, json_t 
 	a->type = JSON_TYPE;
 	a->body.secret = has_secret(r);
 	e = dump(doc, &a->body);
-	if (e != INRO_OK || strcmp(call->method, "GET") != 0 || r->row->flags & REST_LIST)
-		return e;
+	if (e != INRO_OK || strcmp(call->method, "GET") != 0 || r->row->flags & (REST_LIST | REST_SECRET))
+		return e; /* a tag of a secret would tell something of it, where headers are logged */
 	e = rest_etag(buf_bytes(&a->body), etag);
 	if (e != INRO_OK)
 		return e;
@@ -421,7 +421,7 @@ static enum inro_err check_match(const struct rest *r, const struct http_call *c
 
 	if (!changes || !http_header(call, "If-Match") || rest_reading_row(r->row))
 		return INRO_OK;
-	return err_set(INRO_E_ARG, "If-Match is for what has a GET of its own");
+	return err_set(INRO_E_ARG, "If-Match is for what has a GET of its own that tells no secret");
 }
 
 static enum inro_err run_begun(struct rest *r, struct http_call *call)

@@ -261,6 +261,13 @@ is '.verified == false'
 wants 204 bob POST "$D/psk/release"
 wants 200 bob POST "$D/psk/rotate" '{"grace":60}'
 is '.psk | length > 8'
+# What opens a secret is not compared, and no header tells something of one.
+wants 200 bob GET "$D/psk"
+! grep -qi '^etag:' head || fail "a tag of a pre-shared key"
+more=(-H 'If-Match: *')
+wants 400 bob DELETE "$D/psk"
+says "$match"
+more=()
 wants 200 bob DELETE "$D/psk"
 wants 201 bob POST "$D/psk"
 wants 422 bob POST "$D/psk/rotate" '{"psk":"short"}'

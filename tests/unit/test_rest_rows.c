@@ -58,11 +58,11 @@ static void check_row(const struct rest_row *row)
 	check_fields(row, row->out ? row->out->fields : NULL, true);
 }
 
-/* A list has no ETag: If-Match is for one thing. */
+/* A list has no ETag: If-Match is for one thing.  Nor has a secret, which is opened outside of transactions. */
 static void test_read_by(void **state)
 {
 	static const char *const by[][2] = {
-		{ "device update", "device show" }, { "secret delete", "secret show" }, { "psk issue", "psk get" },
+		{ "device update", "device show" }, { "secret delete", "secret show" }, { "psk issue", NULL },
 		{ "device add", NULL },		    { "ca key remove", NULL },		{ "device enable", NULL },
 		{ "profile set", NULL },
 	};
