@@ -235,6 +235,7 @@ static enum inro_err begin_once(struct rest *r, const struct http_call *call, co
 	buf_add_u64(&a, (uint64_t)r->who.tenant);
 	add_hashed(&a, r->who.actor);
 	add_hashed(&a, key);
+	add_hashed(&b, key); /* what may hold a password is not to be guessed from its hash in the database */
 	add_hashed(&b, call->method);
 	add_hashed(&b, call->path);
 	for (size_t i = 0; call->query && i < call->query->n; i++) {
