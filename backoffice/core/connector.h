@@ -48,8 +48,10 @@ struct ca_connector {
 	enum inro_err (*cas)(struct ca_reach *r, struct est_certs *ret);
 	/* One request.  What the order's reference becomes is recorded with what came of it. */
 	enum inro_err (*ask)(struct ca_reach *r, struct ca_order *order, struct ca_answer *ret);
-	/* That CA revokes it, or had; NULL: people tell.  The order's reference as above. */
-	enum inro_err (*end)(struct ca_reach *r, struct ca_order *order, const struct ca_end *what);
+	/* That CA revokes it, or had; NULL: people tell.  The order's reference as above; of *ret only
+	 * whether and how long it waits. */
+	enum inro_err (*end)(struct ca_reach *r, struct ca_order *order, const struct ca_end *what,
+			     struct ca_answer *ret);
 };
 extern const struct ca_connector ca_by_est, ca_by_cmp;
 /* For those that have no better: nothing is noted, files are read, and people tell. */

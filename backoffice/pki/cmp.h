@@ -46,6 +46,8 @@ enum cmp_status {
 	CMP_REVOKED = 5, /* 4: it will be */
 };
 
+#define CMP_WHOLE (-1) /* certReqId of what is none of a message's requests, but the message */
+
 /* PKIFailureInfo's bits (RFC 9810 5.2.3). */
 enum cmp_fail {
 	CMP_FAIL_BAD_ALG = 0,

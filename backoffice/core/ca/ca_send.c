@@ -155,7 +155,9 @@ static void put_off_there(struct turn_of *t, int64_t wait)
 
 	if (now - t->order->created_ms > PATIENCE_MS) {
 		failed(t);
-		keep_words(t, "the CA has put it off for 30 days; 'inro cert reject' gives it up");
+		keep_words(t, ca_order_ends(t->order) ?
+				      "the CA has put it off for 30 days" :
+				      "the CA has put it off for 30 days; 'inro cert reject' gives it up");
 		return;
 	}
 	t->one.what = SENT_WAITS;
@@ -267,7 +269,7 @@ static enum inro_err told_work(struct core *c, void *arg)
 	return e == INRO_OK ? audit_append(c, &entry) : e;
 }
 
-static enum inro_err tell_end(struct core *c, struct turn_of *t)
+static enum inro_err tell_end(struct core *c, struct turn_of *t, struct ca_answer *ret)
 {
 	SCOPED(credential) rec = { 0 };
 	SCOPED(cert) cert = { 0 };
@@ -278,12 +280,12 @@ static enum inro_err tell_end(struct core *c, struct turn_of *t)
 		e = cert_read(blob_bytes(&rec.cert), &cert);
 	what.issuer = cert.issuer;
 	what.serial = cert.serial;
-	return e == INRO_OK ? t->s->by->end(&t->s->reach, t->order, &what) : e;
+	return e == INRO_OK ? t->s->by->end(&t->s->reach, t->order, &what, ret) : e;
 }
 
 static enum inro_err ask_there(struct core *c, struct turn_of *t, struct ca_answer *ret)
 {
-	return ca_order_ends(t->order) ? tell_end(c, t) : t->s->by->ask(&t->s->reach, t->order, ret);
+	return ca_order_ends(t->order) ? tell_end(c, t, ret) : t->s->by->ask(&t->s->reach, t->order, ret);
 }
 
 static enum inro_err take_there(struct core *c, struct turn_of *t, const struct ca_answer *a)

@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #include "backoffice/core/keyring.h"
 #include "backoffice/pki/pem.h"
@@ -14,6 +15,8 @@
 #define ROUNDS	  2048
 #define TEXT_MAX  160
 #define TRUST_MAX 32
+#define POLLS	  4
+#define POLL_MAX  2 /* seconds before each */
 
 static const struct bytes no_name = BYTES_LIT("\xa4\x02\x30\x00"); /* directoryName: {} */
 /* hmacWithSHA256 */
@@ -23,6 +26,7 @@ void cmp_talk_clear(struct cmp_talk *t)
 {
 	cert_clear(&t->ca);
 	cert_clear(&t->own);
+	buf_clear(&t->asked);
 	buf_clear(&t->heard);
 	buf_clear(&t->raw);
 	*t = (struct cmp_talk) { 0 };
@@ -277,7 +281,21 @@ static enum inro_err is_error(const struct cmp_talk *t)
 	struct cmp_said said;
 	enum inro_err e = cmp_read_error(t->in.body, &said);
 
+	if (e == INRO_OK && said.status == CMP_WAITING && t->believed)
+		return e;
 	return e == INRO_OK ? cmp_talk_no(&said) : e;
+}
+
+static bool is_poll(struct bytes body)
+{
+	return der_peek(body) == (int)DER_EXPLICIT(CMP_POLLREQ);
+}
+
+static bool is_to_us(const struct cmp_talk *t)
+{
+	if (bytes_equal(t->in.recip_nonce, BYTES(t->nonce, sizeof t->nonce)))
+		return true;
+	return t->asked.n && t->in.type != CMP_POLLREP && bytes_equal(t->in.recip_nonce, buf_bytes(&t->asked));
 }
 
 static enum inro_err check(struct cmp_talk *t)
@@ -291,7 +309,7 @@ static enum inro_err check(struct cmp_talk *t)
 		return not_protected("it is to another message");
 	if (t->in.type == CMP_ERROR && !t->in.protection.n)
 		return is_error(t);
-	if (!bytes_equal(t->in.recip_nonce, BYTES(t->nonce, sizeof t->nonce)))
+	if (!is_to_us(t))
 		return not_protected("it is to another message");
 	cmp_protected_part(t->in.header, t->in.body_whole, &part);
 	e = buf_err(&part);
@@ -303,6 +321,15 @@ static enum inro_err check(struct cmp_talk *t)
 	buf_reset(&t->heard);
 	buf_add(&t->heard, t->in.sender_nonce);
 	return e == INRO_OK ? buf_err(&t->heard) : e;
+}
+
+static enum inro_err keep_nonce(struct cmp_talk *t, const struct buf *body)
+{
+	if (is_poll(buf_bytes(body)))
+		return INRO_OK;
+	buf_reset(&t->asked);
+	buf_add(&t->asked, BYTES(t->nonce, sizeof t->nonce));
+	return buf_err(&t->asked);
 }
 
 static enum inro_err no_message(const struct fetch *f)
@@ -320,6 +347,8 @@ enum inro_err cmp_talk_say(struct cmp_talk *t, const struct buf *body, bool impl
 	t->believed = false;
 	f.body = buf_bytes(&s.message);
 	if (e == INRO_OK)
+		e = keep_nonce(t, body);
+	if (e == INRO_OK)
 		e = fetch_run(&t->r->fetch, NULL, &f);
 	if (e != INRO_OK)
 		return e;
@@ -330,4 +359,43 @@ enum inro_err cmp_talk_say(struct cmp_talk *t, const struct buf *body, bool impl
 	f.answer = (struct buf) { 0 };
 	t->in = (struct cmp_message) { 0 };
 	return check(t);
+}
+
+enum inro_err cmp_talk_is_put_off(const struct cmp_talk *t, bool *ret, int64_t *ret_request, int64_t *ret_after)
+{
+	*ret = t->in.type == CMP_ERROR || t->in.type == CMP_POLLREP;
+	*ret_request = CMP_WHOLE;
+	*ret_after = 1;
+	return t->in.type == CMP_POLLREP ? cmp_read_poll(t->in.body, ret_request, ret_after) : INRO_OK;
+}
+
+static void wait_for(int64_t s)
+{
+	struct timespec t = { .tv_sec = s < 1 ? 1 : s > POLL_MAX ? POLL_MAX : (time_t)s };
+
+	(void)nanosleep(&t, NULL);
+}
+
+static enum inro_err poll_again(struct cmp_talk *t, int64_t request, int64_t after)
+{
+	SCOPED(buf) body = { 0 };
+
+	wait_for(after);
+	cmp_add_poll_again(&body, request);
+	return cmp_talk_say(t, &body, false);
+}
+
+enum inro_err cmp_talk_say_now(struct cmp_talk *t, const struct buf *body, bool *ret_put_off)
+{
+	int64_t request, after;
+	enum inro_err e = cmp_talk_say(t, body, false);
+
+	*ret_put_off = false;
+	for (int polls = 0; e == INRO_OK; polls++) {
+		e = cmp_talk_is_put_off(t, ret_put_off, &request, &after);
+		if (e != INRO_OK || !*ret_put_off || polls == POLLS)
+			break;
+		e = poll_again(t, request, after);
+	}
+	return e;
 }

@@ -3,11 +3,13 @@
  *
  * 1. A request's transactionID is on record before it is sent (order->reference), and it is sent by p10cr
  *    under the same one until there is an answer: a CA knows what it has answered.
- * 2. What waits there is asked for by pollReq; its nonce is kept with the transactionID.
+ * 2. What waits there is asked for by pollReq; the nonces are kept with the transactionID: the last that was heard, and
+ *    that of the message that waits.
  * 3. A refusal ends the transaction: the next try is another one.  One that is not protected may be anybody's
  *    and ends it only when it has come again and again.
  * 4. A certificate is confirmed when it is for the request's key, by the CA, no CA's and not expired, else rejected; not at all
- *    where the CA grants implicit confirmation, which is asked for.
+ *    where the CA grants implicit confirmation, which is asked for.  A CA that has the confirmation and puts off
+ *    acknowledging it is polled for some seconds; the certificate is taken all the same.
  */
 #include <stdio.h>
 #include <string.h>
@@ -25,7 +27,7 @@
 
 static const char *const schemes[] = { "http://", "https://", NULL };
 
-/* ---- what is on record: ID, or ID.REQUEST.NONCE of one that waits there ---- */
+/* ---- what is on record: ID, or ID.REQUEST.HEARD.ASKED of one that waits there ---- */
 
 static enum inro_err new_reference(struct ca_order *order)
 {
@@ -64,7 +66,18 @@ static enum inro_err read_hex(const char *hex, size_t chars, struct buf *ret)
 	return buf_err(ret);
 }
 
-/* *ret_waits: its number there is *ret_request, and the talk has the nonce. */
+/* HEARD.ASKED, or HEARD alone, as it was written once. */
+static enum inro_err recall_nonces(const char *text, struct cmp_talk *t)
+{
+	size_t heard = strcspn(text, ".");
+	enum inro_err e = read_hex(text, heard, &t->heard);
+
+	if (e == INRO_OK && text[heard])
+		e = read_hex(text + heard + 1, strlen(text + heard + 1), &t->asked);
+	return e;
+}
+
+/* *ret_waits: its number there is *ret_request, and the talk has the nonces. */
 static enum inro_err recall(const struct ca_order *order, struct cmp_talk *t, bool *ret_waits,
 			    int64_t *ret_request)
 {
@@ -83,7 +96,7 @@ static enum inro_err recall(const struct ca_order *order, struct cmp_talk *t, bo
 	if (!nonce || sscanf(text + HEX_ID + 1, "%lld", &request) != 1)
 		return damaged();
 	*ret_request = request;
-	return read_hex(nonce + 1, strlen(nonce + 1), &t->heard);
+	return recall_nonces(nonce + 1, t);
 }
 
 static enum inro_err keep_waiting(const struct cmp_talk *t, int64_t request, struct ca_order *order)
@@ -94,6 +107,8 @@ static enum inro_err keep_waiting(const struct cmp_talk *t, int64_t request, str
 	buf_add_hex(&text, BYTES(t->id, sizeof t->id));
 	buf_addf(&text, ".%lld.", (long long)request);
 	buf_add_hex(&text, buf_bytes(&t->heard));
+	buf_add_u8(&text, '.');
+	buf_add_hex(&text, buf_bytes(&t->asked));
 	buf_add_u8(&text, 0);
 	e = buf_err(&text);
 	return e == INRO_OK ? text_set(&order->reference, (const char *)text.p) : e;
@@ -139,12 +154,13 @@ static enum inro_err confirm(struct cmp_talk *t, int64_t request, const struct c
 	const struct cmp_confirmation c = { .hash = BYTES(digest, pki_hash_octets(hash)),
 					    .request = request,
 					    .rejected = rejected };
+	bool put_off = false;
 
 	if (e != INRO_OK)
 		return e;
 	cmp_add_confirm(&body, &c);
-	e = cmp_talk_say(t, &body, false);
-	if (e == INRO_OK && t->in.type != CMP_PKICONF)
+	e = cmp_talk_say_now(t, &body, &put_off);
+	if (e == INRO_OK && t->in.type != CMP_PKICONF && !put_off)
 		e = err_set(INRO_E_POLICY, "the CA does not acknowledge what was confirmed (body %d)",
 			    (int)t->in.type);
 	return e;
@@ -195,16 +211,23 @@ static enum inro_err wait_there(const struct cmp_talk *t, int64_t request, int64
 	return keep_waiting(t, request, order);
 }
 
+static enum inro_err judge_wait(const struct cmp_talk *t, struct ca_order *order, struct ca_answer *ret,
+				bool *ret_waits)
+{
+	int64_t request = 0, after = 0;
+	enum inro_err e = cmp_talk_is_put_off(t, ret_waits, &request, &after);
+
+	return e == INRO_OK && *ret_waits ? wait_there(t, request, after, order, ret) : e;
+}
+
 static enum inro_err judge(struct cmp_talk *t, struct ca_order *order, struct ca_answer *ret)
 {
 	struct cmp_came came;
-	int64_t request = 0, after = 0;
-	enum inro_err e;
+	bool waits = false;
+	enum inro_err e = judge_wait(t, order, ret, &waits);
 
-	if (t->in.type == CMP_POLLREP) {
-		e = cmp_read_poll(t->in.body, &request, &after);
-		return e == INRO_OK ? wait_there(t, request, after, order, ret) : e;
-	}
+	if (e != INRO_OK || waits)
+		return e;
 	if (t->in.type != CMP_CP && t->in.type != CMP_IP)
 		return err_set(INRO_E_POLICY, "the CA answers a request by another message (body %d)",
 			       (int)t->in.type);
@@ -218,20 +241,19 @@ static enum inro_err judge(struct cmp_talk *t, struct ca_order *order, struct ca
 	return cmp_talk_no(&came.said);
 }
 
-static enum inro_err say_request(struct cmp_talk *t, const struct ca_order *order)
+/* `what` is said in its first message. */
+static enum inro_err say_or_poll(struct cmp_talk *t, const struct ca_order *order, const struct buf *what,
+				 bool implicit)
 {
-	SCOPED(buf) body = { 0 };
+	SCOPED(buf) poll = { 0 };
 	bool waits = false;
 	int64_t request = 0;
 	enum inro_err e = recall(order, t, &waits, &request);
 
-	if (e != INRO_OK)
-		return e;
-	if (waits)
-		cmp_add_poll_again(&body, request);
-	else
-		cmp_add_p10(&body, blob_bytes(&order->csr));
-	return cmp_talk_say(t, &body, !waits);
+	if (e != INRO_OK || !waits)
+		return e == INRO_OK ? cmp_talk_say(t, what, implicit) : e;
+	cmp_add_poll_again(&poll, request);
+	return cmp_talk_say(t, &poll, false);
 }
 
 /* What was refused is over; what did not get through goes on. */
@@ -250,10 +272,12 @@ static enum inro_err end_transaction(const struct cmp_talk *t, struct ca_order *
 static enum inro_err cmp_one(struct ca_reach *r, struct ca_order *order, struct ca_answer *ret)
 {
 	SCOPED(cmp_talk) t = { 0 };
+	SCOPED(buf) body = { 0 };
 	enum inro_err e = cmp_talk_open(r, &t);
 
+	cmp_add_p10(&body, blob_bytes(&order->csr));
 	if (e == INRO_OK)
-		e = say_request(&t, order);
+		e = say_or_poll(&t, order, &body, true);
 	if (e == INRO_OK)
 		e = judge(&t, order, ret);
 	return end_transaction(&t, order, e);
@@ -261,12 +285,15 @@ static enum inro_err cmp_one(struct ca_reach *r, struct ca_order *order, struct 
 
 /* ---- a revocation (RFC 9483 4.2) ---- */
 
-static enum inro_err judge_end(const struct cmp_talk *t)
+static enum inro_err judge_end(const struct cmp_talk *t, struct ca_order *order, struct ca_answer *ret)
 {
 	static const int64_t done[] = { CMP_ACCEPTED, CMP_ACCEPTED_OTHERWISE, CMP_REVOKED };
 	struct cmp_said said;
-	enum inro_err e;
+	bool waits = false;
+	enum inro_err e = judge_wait(t, order, ret, &waits);
 
+	if (e != INRO_OK || waits)
+		return e;
 	if (t->in.type != CMP_RP)
 		return err_set(INRO_E_POLICY, "the CA answers a revocation by another message (body %d)",
 			       (int)t->in.type);
@@ -280,21 +307,18 @@ static enum inro_err judge_end(const struct cmp_talk *t)
 	return said.fails & UINT32_C(1) << CMP_FAIL_CERT_REVOKED ? INRO_OK : cmp_talk_no(&said);
 }
 
-static enum inro_err cmp_end(struct ca_reach *r, struct ca_order *order, const struct ca_end *what)
+static enum inro_err cmp_end(struct ca_reach *r, struct ca_order *order, const struct ca_end *what,
+			     struct ca_answer *ret)
 {
 	SCOPED(cmp_talk) t = { 0 };
 	SCOPED(buf) body = { 0 };
-	bool waits = false;
-	int64_t request = 0;
 	enum inro_err e = cmp_talk_open(r, &t);
 
-	if (e == INRO_OK)
-		e = recall(order, &t, &waits, &request);
 	cmp_add_revocation(&body, what->issuer, what->serial, what->reason);
 	if (e == INRO_OK)
-		e = cmp_talk_say(&t, &body, false);
+		e = say_or_poll(&t, order, &body, false);
 	if (e == INRO_OK)
-		e = judge_end(&t);
+		e = judge_end(&t, order, ret);
 	return end_transaction(&t, order, e);
 }
 
@@ -348,11 +372,14 @@ static enum inro_err cmp_cas(struct ca_reach *r, struct est_certs *ret)
 {
 	SCOPED(cmp_talk) t = { 0 };
 	SCOPED(buf) body = { 0 };
+	bool put_off = false;
 	enum inro_err e = cmp_talk_open(r, &t);
 
 	cmp_add_question(&body, cmp_oid_ca_certs);
 	if (e == INRO_OK)
-		e = cmp_talk_say(&t, &body, false);
+		e = cmp_talk_say_now(&t, &body, &put_off);
+	if (e == INRO_OK && put_off)
+		e = err_set(INRO_E_BUSY, "the CA puts off saying what its certificates are: try again later");
 	return e == INRO_OK ? read_certs(&t, ret) : e;
 }
 
