@@ -30,6 +30,7 @@ struct issue_desk {
 	struct blocklist *blocklist; /* its; NULL: none */
 	struct cert issuer;	   /* empty for a root */
 	struct limits limits;	   /* name constraints of the issuer and of those above it */
+	struct bounds bounds;	   /* the same of other kinds */
 	struct ca_signer signer;   /* its key */
 	struct ca_policy lists;	   /* how its revocation lists are made: desk_lists() */
 	bool has_lists;

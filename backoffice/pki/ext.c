@@ -15,7 +15,7 @@ static const struct bytes oid_ski = CE("\x0e"), oid_key_usage = CE("\x0f"), oid_
 			  oid_constraints = CE("\x13"), oid_limits = CE("\x1e"), oid_crl_number = CE("\x14"),
 			  oid_delta_base = CE("\x1b"), oid_crl_part = CE("\x1c"),
 			  oid_crl_points = CE("\x1f"), oid_aki = CE("\x23"), oid_eku = CE("\x25"),
-			  oid_freshest = CE("\x2e"),
+			  oid_freshest = CE("\x2e"), oid_eku_any = CE("\x25\x00"),
 			  oid_access = PE("\x01"), oid_ad_ocsp = AD("\x01"),
 			  oid_ad_issuers = AD("\x02"),
 			  oid_nocheck = BYTES_LIT("\x2b\x06\x01\x05\x05\x07\x30\x01\x05");
@@ -115,7 +115,7 @@ static unsigned eku_bit(struct bytes oid)
 	for (size_t i = 0; i < ARRAY_LEN(ekus); i++)
 		if (bytes_equal(ekus[i].oid, oid))
 			return ekus[i].bit;
-	return EKU_OTHER;
+	return bytes_equal(oid, oid_eku_any) ? EKU_ANY : EKU_OTHER;
 }
 
 static enum inro_err read_eku(struct bytes value, bool critical, struct ext_facts *f)

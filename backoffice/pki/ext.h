@@ -34,6 +34,7 @@ enum {
 	EKU_CMC_CA = 1 << 6, /* RFC 6402 2.10, and the next */
 	EKU_CMC_RA = 1 << 7,
 	EKU_CM_KGA = 1 << 8, /* makes keys for others, RFC 9810 4.5 */
+	EKU_ANY = 1 << 29,   /* anyExtendedKeyUsage, RFC 5280 4.2.1.12: read, not written */
 	EKU_OTHER = 1 << 30, /* one that has no name here */
 };
 

@@ -387,25 +387,51 @@ static int smaller_path(int a, int b)
 	return a < b ? a : b;
 }
 
+static struct bounds bounds_of(const struct issue *in)
+{
+	struct bounds b = in->bounds ? *in->bounds : bounds_none();
+
+	if (!in->bounds && in->issuer)
+		bounds_add(&b, in->issuer);
+	return b;
+}
+
+static enum inro_err check_purposes(const struct profile *p, const struct bounds *b)
+{
+	const struct bounds all = bounds_none();
+	unsigned over = p->extended & all.purposes & ~b->purposes;
+	SCOPED(buf) words = { 0 };
+
+	if (!over)
+		return INRO_OK;
+	eku_text(over, &words);
+	if (buf_err(&words))
+		return buf_err(&words);
+	return err_set(INRO_E_POLICY,
+		       "profile %s is for %.*s, which the extended key usage of the CA, or of one above it, does not allow",
+		       p->name, (int)words.n, (const char *)words.p);
+}
+
 static enum inro_err decide_usage(struct plan *pl)
 {
 	const struct issue *in = pl->in;
 	const struct profile *p = in->profile;
+	const struct bounds b = bounds_of(in);
 
 	if (!in->issuer && !p->ca)
 		return err_set(INRO_E_POLICY,
 			       "profile %s is not for a CA; only CAs are self-signed", p->name);
-	if (in->issuer && p->ca && in->issuer->ext.path_len == 0)
-		return err_set(INRO_E_POLICY, "the CA's path length leaves no room for a CA below");
+	if (p->ca && b.cas == 0)
+		return err_set(INRO_E_POLICY, "the path length of the CA, or of one above it, leaves no room for a CA below");
 	pl->key_usage = p->key_usage;
 	if (pki_key_type(in->key->type)->family == PKI_RSA_KEYS)
 		pl->key_usage |= p->key_usage_rsa;
 	else if (pki_key_type(in->key->type)->family == PKI_EC)
 		pl->key_usage |= p->key_usage_ec;
 	pl->path_len = smaller_path(p->path_len, in->path_len);
-	if (in->issuer && in->issuer->ext.path_len > 0)
-		pl->path_len = smaller_path(pl->path_len, in->issuer->ext.path_len - 1);
-	return INRO_OK;
+	if (b.cas > 0)
+		pl->path_len = smaller_path(pl->path_len, b.cas - 1);
+	return check_purposes(p, &b);
 }
 
 static enum inro_err decide_sig(struct plan *pl)

@@ -10,6 +10,7 @@
 #ifndef INRO_BACKOFFICE_PKI_ISSUE_H
 #define INRO_BACKOFFICE_PKI_ISSUE_H
 
+#include "backoffice/pki/bounds.h"
 #include "backoffice/pki/cert.h"
 #include "backoffice/pki/dn.h"
 #include "backoffice/pki/limits.h"
@@ -32,6 +33,7 @@ struct issue {
 	int path_len; /* of a CA: EXT_PATH_LEN_NONE: the profile's; else the smaller */
 	struct bytes constraints;    /* of a CA: its name constraints, DER; empty: the profile's, if any */
 	const struct limits *limits; /* name constraints of the CAs above; NULL: none */
+	const struct bounds *bounds; /* of the issuer and those above it; NULL: of the issuer alone */
 };
 
 /* Owned by the caller: issued_clear(). */

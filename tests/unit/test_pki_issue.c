@@ -547,6 +547,74 @@ static void test_path_length(void **state)
 	judge_ca_clear(&below);
 }
 
+/* From a root down: what each says, and what there is then. */
+static void test_bounds(void **state)
+{
+	static const struct {
+		bool root;
+		int own, cas;
+		unsigned eku, purposes;
+	} rows[] = {
+		{ true, EXT_PATH_LEN_NONE, EXT_PATH_LEN_NONE, 0, ~0u },
+		{ false, EXT_PATH_LEN_NONE, EXT_PATH_LEN_NONE, EKU_ANY | EKU_OTHER, ~0u },
+		{ false, 3, 3, EKU_SERVER_AUTH | EKU_CLIENT_AUTH, EKU_SERVER_AUTH | EKU_CLIENT_AUTH },
+		{ true, EXT_PATH_LEN_NONE, 3, 0, EKU_SERVER_AUTH | EKU_CLIENT_AUTH },
+		{ false, EXT_PATH_LEN_NONE, 2, EKU_CLIENT_AUTH | EKU_CODE_SIGNING, EKU_CLIENT_AUTH },
+		{ false, 7, 1, 0, EKU_CLIENT_AUTH },
+		{ false, EXT_PATH_LEN_NONE, 0, EKU_OTHER, 0 },
+		{ false, EXT_PATH_LEN_NONE, 0, EKU_CLIENT_AUTH, 0 },
+	};
+	const struct bounds all = bounds_none();
+	struct bounds b = all;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct cert ca = { .self_issued = rows[i].root,
+					 .ext = { .path_len = rows[i].own, .has_eku = rows[i].eku, .eku = rows[i].eku } };
+
+		bounds_add(&b, &ca);
+		assert_int_equal(b.cas, rows[i].cas);
+		assert_int_equal(b.purposes, all.purposes & rows[i].purposes);
+	}
+}
+
+/* What the issuer's own certificate does not say, and one above it does. */
+static void test_bounds_from_above(void **state)
+{
+	struct bounds b = bounds_none();
+	struct judge_ca below = { 0 };
+	SCOPED(wish) ca = { 0 };
+	SCOPED(wish) leaf = { 0 };
+	SCOPED(buf) der = { 0 };
+	SCOPED(cert) c = { 0 };
+
+	(void)state;
+	judge_ca_make("P-256", "CN=Two", &root, NOW - DAY, &below);
+	below.cert.ext.path_len = EXT_PATH_LEN_NONE;
+	wish_for(&ca, "sub-ca", ec, &below, "CN=below");
+	ca.profile.path_len = EXT_PATH_LEN_NONE;
+	ca.in.bounds = &b;
+	b.cas = 0;
+	assert_refused(&ca, "path length");
+	b.cas = 5;
+	OK(wish_issue(&ca, &der));
+	OK(cert_read(buf_bytes(&der), &c));
+	assert_int_equal(c.ext.path_len, 4);
+	wish_for(&leaf, "tls-client", ec, &below, "CN=x");
+	leaf.in.bounds = &b;
+	b.cas = 0; /* of CAs alone */
+	b.purposes = EKU_SERVER_AUTH | EKU_CODE_SIGNING;
+	assert_refused(&leaf, "clientAuth");
+	b.purposes |= EKU_CLIENT_AUTH;
+	buf_reset(&der);
+	OK(wish_issue(&leaf, &der));
+	leaf.in.bounds = NULL;
+	below.cert.ext.has_eku = true;
+	below.cert.ext.eku = EKU_SERVER_AUTH;
+	assert_refused(&leaf, "clientAuth");
+	judge_ca_clear(&below);
+}
+
 static void test_issuer_that_is_none(void **state)
 {
 	SCOPED(wish) w = { 0 };
@@ -586,6 +654,8 @@ int main(void)
 		cmocka_unit_test(test_beyond_the_ca),
 		cmocka_unit_test(test_begin_not_before_the_ca),
 		cmocka_unit_test(test_path_length),
+		cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_bounds_from_above),
 		cmocka_unit_test(test_issuer_that_is_none),
 	};
 

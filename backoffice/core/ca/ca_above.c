@@ -2,6 +2,7 @@
 #include "backoffice/core/ca/ca_above.h"
 
 #include "backoffice/core/authority.h"
+#include "backoffice/pki/bounds.h"
 #include "backoffice/pki/limits.h"
 #include "backoffice/pki/pem.h"
 #include "base/clock.h"
@@ -27,8 +28,8 @@ enum inro_err ca_above_check(const struct cert *cert, const char *what)
 				      : INRO_OK;
 }
 
-/* `above` signed `below`, and allows `cas` CAs below itself. */
-static enum inro_err check_link(const struct cert *below, const struct cert *above, int cas)
+/* `above` signed `below`. */
+static enum inro_err check_link(const struct cert *below, const struct cert *above)
 {
 	enum inro_err e = ca_above_check(above, "a certificate above it");
 
@@ -36,11 +37,7 @@ static enum inro_err check_link(const struct cert *below, const struct cert *abo
 		e = err_set(INRO_E_SIGNATURE,
 			    "the chain is broken: it goes from the CA's issuer up "
 			    "to a root");
-	if (e == INRO_OK)
-		e = cert_verify(below, &above->key);
-	if (e == INRO_OK && above->ext.path_len >= 0 && above->ext.path_len < cas)
-		e = err_set(INRO_E_POLICY, "a path length above it leaves no room for this CA");
-	return e;
+	return e == INRO_OK ? cert_verify(below, &above->key) : e;
 }
 
 /* One that is signed by itself ends the chain. */
@@ -50,7 +47,7 @@ static bool is_root(const struct cert *cert)
 }
 
 /* *below is replaced by the certificate above it. */
-static enum inro_err climb(struct ca_above *a, struct bytes *rest, struct cert *below, int cas)
+static enum inro_err climb(struct ca_above *a, struct bytes *rest, struct cert *below)
 {
 	SCOPED(buf) der = { 0 };
 	SCOPED(cert) above = { 0 };
@@ -61,7 +58,7 @@ static enum inro_err climb(struct ca_above *a, struct bytes *rest, struct cert *
 	if (e == INRO_OK)
 		e = cert_read(buf_bytes(&der), &above);
 	if (e == INRO_OK)
-		e = check_link(below, &above, cas);
+		e = check_link(below, &above);
 	if (e != INRO_OK)
 		return e;
 	buf_add(&a->others, buf_bytes(&der));
@@ -76,11 +73,11 @@ static enum inro_err check_chain(struct ca_above *a, const struct cert *cert, st
 	SCOPED(cert) top = { 0 };
 	enum inro_err e = cert_read(buf_bytes(&cert->der), &top);
 
-	for (int cas = 1; e == INRO_OK && !is_root(&top); cas++) {
-		if (cas > ABOVE_MAX)
+	for (int n = 1; e == INRO_OK && !is_root(&top); n++) {
+		if (n > ABOVE_MAX)
 			return err_set(INRO_E_TOO_BIG, "the chain has more than %d certificates",
 				       ABOVE_MAX);
-		e = climb(a, &chain, &top, cas);
+		e = climb(a, &chain, &top);
 	}
 	return e;
 }
@@ -107,7 +104,7 @@ static enum inro_err try_parent(struct core *c, struct search *s, const struct c
 		return e;
 	s->found->parent = ca->id;
 	s->found->parent_generation = ca->generation;
-	e = check_link(s->cert, &above, 1);
+	e = check_link(s->cert, &above);
 	return e == INRO_OK ? ca_usable(c, ca, clock_now()) : e;
 }
 
@@ -140,7 +137,18 @@ static enum inro_err find_parent(struct core *c, struct search *s)
 	return e;
 }
 
-/* ---- names that may be certified below ---- */
+/* ---- what may be certified below ---- */
+
+/* What those above say. */
+struct said {
+	struct limits limits;
+	struct bounds bounds;
+};
+
+static void said_clear(struct said *s)
+{
+	limits_clear(&s->limits);
+}
 
 /* From a root down: each is held against what is above it, and adds its own (RFC 5280 6.1.4; one
  * that is self-issued has its issuer's name). */
@@ -155,15 +163,18 @@ static enum inro_err check_one(struct limits *l, const struct cert *cert)
 	return e;
 }
 
-static enum inro_err check_der(struct limits *l, struct bytes der)
+static enum inro_err check_der(struct said *s, struct bytes der)
 {
 	SCOPED(cert) cert = { 0 };
 	enum inro_err e = cert_read(der, &cert);
 
-	return e == INRO_OK ? check_one(l, &cert) : e;
+	if (e != INRO_OK)
+		return e;
+	bounds_add(&s->bounds, &cert);
+	return check_one(&s->limits, &cert);
 }
 
-static enum inro_err check_others(struct limits *l, struct bytes others)
+static enum inro_err check_others(struct said *s, struct bytes others)
 {
 	struct bytes ders[ABOVE_MAX];
 	size_t n = 0;
@@ -172,33 +183,35 @@ static enum inro_err check_others(struct limits *l, struct bytes others)
 	while (e == INRO_OK && others.n && n < ABOVE_MAX)
 		e = der_take_whole(&others, DER_SEQUENCE, &ders[n++]);
 	while (e == INRO_OK && n)
-		e = check_der(l, ders[--n]);
+		e = check_der(s, ders[--n]);
 	return e;
 }
 
-static enum inro_err check_ours(struct core *c, struct limits *l, const struct ca_above *a)
+static enum inro_err check_ours(struct core *c, struct said *s, const struct ca_above *a)
 {
 	SCOPED(chain) chain = { 0 };
 	enum inro_err e = ca_chain_of(c, a->parent, a->parent_generation, &chain);
 
 	for (size_t i = chain.n; e == INRO_OK && i; i--)
-		e = check_der(l, blob_bytes(&chain.certs[i - 1]));
+		e = check_der(s, blob_bytes(&chain.certs[i - 1]));
 	return e;
 }
 
-static enum inro_err check_names(struct core *c, const struct cert *cert, const struct ca_above *a)
+static enum inro_err check_below(struct core *c, const struct cert *cert, const struct ca_above *a)
 {
-	SCOPED(limits) l = { 0 };
-	enum inro_err e = a->parent ? check_ours(c, &l, a) : check_others(&l, buf_bytes(&a->others));
+	SCOPED(said) s = { .bounds = bounds_none() };
+	enum inro_err e = a->parent ? check_ours(c, &s, a) : check_others(&s, buf_bytes(&a->others));
 
-	return e == INRO_OK ? check_one(&l, cert) : e;
+	if (e == INRO_OK && cert->ext.ca && !cert->self_issued && s.bounds.cas == 0)
+		e = err_set(INRO_E_POLICY, "a path length above it leaves no room for this CA");
+	return e == INRO_OK ? check_one(&s.limits, cert) : e;
 }
 
 enum inro_err ca_above_names(struct core *c, const struct cert *cert, int64_t ca, int64_t generation)
 {
 	const struct ca_above a = { .parent = ca, .parent_generation = generation };
 
-	return check_names(c, cert, &a);
+	return check_below(c, cert, &a);
 }
 
 /* ---- the whole ---- */
@@ -227,7 +240,7 @@ enum inro_err ca_above_find(struct core *c, const struct cert *cert, struct byte
 	enum inro_err e = find(c, &s, chain);
 
 	if (e == INRO_OK)
-		e = check_names(c, cert, &a);
+		e = check_below(c, cert, &a);
 	if (e != INRO_OK)
 		return e;
 	*ret = a;

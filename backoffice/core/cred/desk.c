@@ -96,33 +96,29 @@ enum inro_err desk_lists(struct issue_desk *d, const struct ca_policy **ret)
 	return e;
 }
 
-static enum inro_err add_limits(struct issue_desk *d, struct bytes der)
+static enum inro_err add_above(struct issue_desk *d, struct bytes der)
 {
 	SCOPED(cert) cert = { 0 };
 	enum inro_err e = cert_read(der, &cert);
 
-	return e == INRO_OK && cert.ext.limits.n
-		       ? limits_read(&d->limits, cert.ext.limits, cert.subject)
-		       : e;
+	if (e != INRO_OK)
+		return e;
+	bounds_add(&d->bounds, &cert);
+	return cert.ext.limits.n ? limits_read(&d->limits, cert.ext.limits, cert.subject) : INRO_OK;
 }
 
 static enum inro_err read_each(struct issue_desk *d, const struct chain *chain)
 {
 	enum inro_err e = INRO_OK;
 
-	for (size_t i = 0; e == INRO_OK && i < chain->n; i++)
-		e = add_limits(d, blob_bytes(&chain->certs[i]));
+	for (size_t i = chain->n; e == INRO_OK && i; i--)
+		e = add_above(d, blob_bytes(&chain->certs[i - 1]));
 	return e == INRO_OK ? e : err_context(e, "the certificates above CA '%s'", d->ca->name);
 }
 
-/* That there are none. */
-struct no_limits {
-	char none;
-};
-
-static enum inro_err copy_none(const void *from, void *to)
+static enum inro_err copy_bounds(const void *from, void *to)
 {
-	*(struct no_limits *)to = *(const struct no_limits *)from;
+	*(struct bounds *)to = *(const struct bounds *)from;
 	return INRO_OK;
 }
 
@@ -132,7 +128,7 @@ static void clear_none(void *value)
 }
 
 /* Chains that were read, and in which nothing constrains names. */
-static const struct memo_kind unlimited = { sizeof(struct no_limits), copy_none, clear_none };
+static const struct memo_kind unlimited = { sizeof(struct bounds), copy_bounds, clear_none };
 
 static enum inro_err add_chain(const struct chain *chain, struct buf *ret)
 {
@@ -141,21 +137,21 @@ static enum inro_err add_chain(const struct chain *chain, struct buf *ret)
 	return buf_err(ret);
 }
 
-/* Name constraints of a CA that others certified are kept with it, as those of ours. */
-static enum inro_err read_limits(struct core *c, struct issue_desk *d, const struct chain *chain)
+/* What CAs that others certified say is kept with them, as with those of ours. */
+static enum inro_err read_above(struct core *c, struct issue_desk *d, const struct chain *chain)
 {
 	SCOPED(buf) certs = { 0 };
-	struct no_limits none = { 0 };
 	bool known = false;
 	enum inro_err e = add_chain(chain, &certs);
 
 	if (e == INRO_OK)
-		e = memo_find(c, &unlimited, buf_bytes(&certs), &none, &known);
+		e = memo_find(c, &unlimited, buf_bytes(&certs), &d->bounds, &known);
 	if (e != INRO_OK || known)
 		return e;
+	d->bounds = bounds_none();
 	e = read_each(d, chain);
 	if (e == INRO_OK && !d->limits.n)
-		memo_keep(c, &unlimited, buf_bytes(&certs), &none);
+		memo_keep(c, &unlimited, buf_bytes(&certs), &d->bounds);
 	return e;
 }
 
@@ -169,7 +165,7 @@ enum inro_err desk_issuer(struct core *c, struct issue_desk *d)
 	e = d->answers ? ca_chain_of(c, d->ca->id, d->ca->generation, &chain)
 		       : ca_usable_chain(c, d->ca, clock_now(), &chain);
 	if (e == INRO_OK)
-		e = read_limits(c, d, &chain);
+		e = read_above(c, d, &chain);
 	return e == INRO_OK ? cert_read(blob_bytes(&d->ca->cert), &d->issuer) : e;
 }
 
@@ -183,7 +179,7 @@ enum inro_err desk_unlock(struct core *c, const struct issuing *in, struct issue
 
 enum inro_err desk_open(struct core *c, const struct issuing *in, struct issue_desk *ret)
 {
-	SCOPED(issue_desk) d = { .ca = in->ca, .answers = in->answers };
+	SCOPED(issue_desk) d = { .ca = in->ca, .answers = in->answers, .bounds = bounds_none() };
 	enum inro_err e = load_profile(c, in, &d);
 
 	if (e == INRO_OK)

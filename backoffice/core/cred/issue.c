@@ -158,6 +158,7 @@ static enum inro_err make_issue(struct core *c, struct making *j, struct buf *gr
 		.crl_url = j->crl_url.n ? (const char *)j->crl_url.p : NULL,
 		.constraints = constraints_of(j),
 		.limits = &j->desk->limits,
+		.bounds = i->ca ? &j->desk->bounds : NULL,
 	};
 	if (i->request->days)
 		ret->not_after = now + (int64_t)i->request->days * DAY_SECONDS;
