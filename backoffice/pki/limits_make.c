@@ -88,6 +88,21 @@ static bool read_mask(struct bytes text, size_t n, uint8_t mask[static LIMIT_IP_
 	return bits <= 8 * n;
 }
 
+/* RFC 5280 4.2.1.10 has masks as RFC 4632: ones, then zeros.  GnuTLS refuses all that is below another. */
+static bool is_prefix(const uint8_t *mask, size_t n)
+{
+	bool ended = false;
+
+	for (size_t i = 0; i < n; i++) {
+		uint8_t zeros = (uint8_t)~mask[i];
+
+		if ((ended && mask[i]) || (zeros & (zeros + 1)))
+			return false;
+		ended = ended || zeros;
+	}
+	return true;
+}
+
 static enum inro_err make_ip(struct bytes text, struct buf *out)
 {
 	const uint8_t *end = text.n ? memchr(text.p, '/', text.n) : NULL;
@@ -97,6 +112,8 @@ static enum inro_err make_ip(struct bytes text, struct buf *out)
 	n = read_address(BYTES(text.p, slash), both);
 	if (!n || !read_mask(skip(text, slash + 1), n, mask))
 		return no_subtree("IP", text, "an address, a slash, and a number of bits or a mask");
+	if (!is_prefix(mask, n))
+		return no_subtree("IP", text, "a network: ones in the mask, and then zeros");
 	for (size_t i = 0; i < n; i++)
 		if (both[i] & ~mask[i])
 			return no_subtree("IP", text, "an address without bits outside its mask");

@@ -60,7 +60,8 @@ static const struct rule {
 	/* IP */
 	{ "IP:10.0.0.0/8", "", "CN=x", "IP:10.255.0.1", true, false },
 	{ "IP:10.0.0.0/8", "", "CN=x", "IP:11.0.0.1", false, false },
-	{ "IP:10.0.0.0/255.0.255.0", "", "CN=x", "IP:10.9.0.7", true, false },
+	{ "IP:10.0.0.0/255.254.0.0", "", "CN=x", "IP:10.1.0.7", true, false },
+	{ "IP:10.0.0.0/255.254.0.0", "", "CN=x", "IP:10.2.0.7", false, false },
 	{ "IP:10.0.0.0/8", "", "CN=x", "IP:::1", false, false },
 	{ "IP:2001:db8::/32", "", "CN=x", "IP:2001:db8:1::5", true, false },
 	{ "IP:2001:db8::/33", "", "CN=x", "IP:2001:db8:8000::5", false, false },
@@ -299,6 +300,7 @@ static const char *const no_constraints[] = {
 	"DNS:..com",	    "IP:10.0.0.0",	"IP:10.0.0.0/33",    "IP:10.0.0.1/8",
 	"IP:10.0.0.0/",	    "IP:10.0.0.0/ff::", "IP:::/129",	     "IP:/8",
 	"IP:10.0.0.0/1000", "IP:10.0.0.0/-1",	"email:",	     "email:a@b@c",
+	"IP:10.0.0.0/255.0.255.0", "IP:10.0.0.0/255.253.0.0", "IP:8000::/8000::1", "IP:0.0.0.0/0.0.0.1",
 	"email:@a",	    "URI:",		"URI:https://a.b/",  "dirName:",
 	"dirName:CN",	    "DNS:10.0.0.1",	"",		     ":",
 };
@@ -320,13 +322,25 @@ static void test_text(void **state)
 	SCOPED(buf) text = { 0 };
 
 	(void)state;
-	make_value("DNS:.a.com IP:2001:db8::/32 dirName:CN=a,O=b", "IP:10.0.0.0/255.0.255.0 DNS:",
+	make_value("DNS:.a.com IP:2001:db8::/32 dirName:CN=a,O=b", "IP:10.0.0.0/255.128.0.0 DNS:",
 		   &value);
 	OK(limits_text(buf_bytes(&value), &text));
 	assert_true(bytes_is(buf_bytes(&text),
 			     "permit DNS:.a.com, IP:2001:db8::/32, dirName:CN=a,O=b; "
-			     "exclude IP:10.0.0.0/255.0.255.0, DNS:"));
+			     "exclude IP:10.0.0.0/9, DNS:"));
 }
+
+/* A mask that is no network's is told as it is. */
+static void test_foreign_mask(void **state)
+{
+	static const uint8_t value[] = "\x30\x0e\xa0\x0c\x30\x0a\x87\x08\x0a\x00\x00\x00\xff\x00\xff\x00";
+	SCOPED(buf) text = { 0 };
+
+	(void)state;
+	OK(limits_text(BYTES(value, sizeof value - 1), &text));
+	assert_true(bytes_is(buf_bytes(&text), "permit IP:10.0.0.0/255.0.255.0"));
+}
+
 
 /* What others wrote: a maximum, a kind that no name here is of, a mask of no length, rests. */
 static void test_foreign(void **state)
@@ -340,6 +354,8 @@ static void test_foreign(void **state)
 		{ "3009a0073005880329292a", "DNS:a.com", INRO_OK, INRO_OK },
 		{ "3009a007300587030a0000", "IP:10.0.0.1", INRO_OK, INRO_E_POLICY },
 		{ "3009a007300587030a0000", "DNS:a.com", INRO_OK, INRO_OK },
+		{ "300ea00c300a87080a000000ff00ff00", "IP:10.9.0.7", INRO_OK, INRO_OK },
+		{ "300ea00c300a87080a000000ff00ff00", "IP:10.9.1.7", INRO_OK, INRO_E_POLICY },
 		{ "3000", "DNS:a.com", INRO_OK, INRO_OK },
 		{ "30020500", "DNS:a.com", INRO_E_SYNTAX, INRO_OK },
 		{ "3004a0023000", "DNS:a.com", INRO_E_SYNTAX, INRO_OK },
@@ -442,7 +458,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rules),	      cmocka_unit_test(test_chain),
 		cmocka_unit_test(test_error_names_both), cmocka_unit_test(test_refused_texts),
-		cmocka_unit_test(test_text),	      cmocka_unit_test(test_foreign),
+		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_foreign_mask),	      cmocka_unit_test(test_foreign),
 		cmocka_unit_test(test_foreign_letters), cmocka_unit_test(test_foreign_names),
 	};
 
