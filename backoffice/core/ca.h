@@ -175,6 +175,7 @@ MUST_CHECK enum inro_err ca_collect(struct core *c, const char *name, const stru
 /* Its last complete list, PEM or DER: what is on it is revoked or on hold here as well. */
 struct ca_list_taken {
 	int64_t number, entries;
+	bool long_number; /* of more than 63 bits, which is not told */
 	int64_t changed;  /* records that were moved by it */
 	int64_t foreign;  /* entries of certificates that are not on record */
 	int64_t unlisted; /* revoked or held here, and not on the list: the CA is to be told */

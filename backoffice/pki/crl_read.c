@@ -51,10 +51,10 @@ static enum inro_err read_number(struct bytes value, void *ret)
 
 	if (e)
 		return e;
-	if (n.n > 7)
-		return err_set(INRO_E_UNSUPPORTED, "a list with a number of more than 56 bits: the "
-						   "count could not go on above it");
-	for (size_t i = 0; i < n.n; i++)
+	if (n.n > CRL_NUMBER_MAX)
+		return err_set(INRO_E_SYNTAX, "a list with a number of more than %d octets", CRL_NUMBER_MAX);
+	f->long_number = n.n > sizeof v || (n.n == sizeof v && n.p[0] & 0x80);
+	for (size_t i = 0; !f->long_number && i < n.n; i++)
 		v = v << 8 | n.p[i];
 	f->number = (int64_t)v;
 	return INRO_OK;

@@ -9,10 +9,13 @@
 
 #include "backoffice/pki/crl.h"
 
+#define CRL_NUMBER_MAX 20 /* octets, RFC 5280 5.2.3 */
+
 struct crl_facts {
 	struct buf der; /* owned; everything below borrows from it */
 	struct bytes tbs, issuer, entries;
-	int64_t this_update, number; /* 0: it has none */
+	int64_t this_update, number; /* 0: it has none, or a long one */
+	bool long_number;	     /* of more than 63 bits */
 	const struct pki_sig *sig;
 	struct bytes signature;
 };

@@ -206,7 +206,7 @@ static const struct rest_shape request = { "CARequestWaiting",
 						  OUT_HAS("what"), OUT_TIME("asked"), OUT_TEXT("pem"), OUT_COUNT("tries"),
 						  OUT_TIME("again"), OUT_TEXT("why")) };
 static const struct rest_shape taken = { "ListTaken",
-					 FIELDS(OUT_HAS("name"), OUT_COUNT("number"), OUT_COUNT("entries"),
+					 FIELDS(OUT_HAS("name"), OUT_NUMBER("number"), OUT_COUNT("entries"),
 						OUT_COUNT("changed"), OUT_COUNT("foreign"),
 						OUT_COUNT("unlisted"), OUT_COUNT("released")) };
 static const struct rest_shape arrival = {

@@ -50,10 +50,10 @@ json_t *json_of_ca_order(const struct ca_order_view *v)
 
 json_t *json_of_ca_list_taken(const char *ca, const struct ca_list_taken *t)
 {
-	return json_pack("{s:s s:I s:I s:I s:I s:I s:I}", "name", ca, "number", (json_int_t)t->number, "entries",
-			 (json_int_t)t->entries, "changed", (json_int_t)t->changed, "foreign",
-			 (json_int_t)t->foreign, "unlisted", (json_int_t)t->unlisted, "released",
-			 (json_int_t)t->released);
+	return json_pack("{s:s s:o s:I s:I s:I s:I s:I}", "name", ca, "number",
+			 t->long_number ? json_null() : json_integer(t->number), "entries", (json_int_t)t->entries,
+			 "changed", (json_int_t)t->changed, "foreign", (json_int_t)t->foreign, "unlisted",
+			 (json_int_t)t->unlisted, "released", (json_int_t)t->released);
 }
 
 void arrivals_add(struct arrivals *a, const struct ca_collected *one, const char *from)

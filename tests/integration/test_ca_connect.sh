@@ -151,6 +151,23 @@ grep -q "1 record changed, 1 entry .*; 0 are revoked" out || fail "$(cat out)"
 must inro ca crl-import far second.crl
 openssl ca -config ca.cnf -keyfile other.key -cert other.pem -gencrl -out other.crl 2>/dev/null
 refused 1 "another CA's" inro ca crl-import far other.crl
+# A list's number has up to 20 octets (RFC 5280 5.2.3): some CAs take the time in nanoseconds, or chance.
+numbered() { # HEX
+	echo "$1" >number
+	list long.crl
+	inro ca crl-import far long.crl --json >out 2>err
+}
+numbered 17A9F3C2B1D4E5F6 || fail "$(cat err)"
+grep -q '"number": 1705161951469168118,' out || fail "$(cat out)"
+[[ $(inro ca show far --json | value crl_number) == 1705161951469168118 ]] || fail "$(inro ca show far)"
+# One that our lists are numbered from is shorter.
+refused 1 "a number of more than 56 bits" inro ca import mine --cert far.pem --chain top.pem --key 'pkcs11:token=ca;object=far' --crl long.crl
+numbered 7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF || fail "$(cat err)"
+grep -q '"number": null,' out || fail "$(cat out)"
+must inro ca crl-import far long.crl
+grep -q "^list - of CA 'far': 0 records changed" out || fail "$(cat out)"
+numbered 01FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF && fail "a number of 21 octets is taken"
+grep -q "a number of more than 20 octets" err || fail "$(cat err)"
 
 must inro audit verify
 must inro db check

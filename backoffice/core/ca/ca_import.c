@@ -19,7 +19,8 @@
 #include "backoffice/core/move.h"
 #include "base/clock.h"
 
-#define BATCH 500
+#define BATCH	   500
+#define NUMBER_MAX ((INT64_C(1) << 56) - 1)
 
 struct importing {
 	const struct ca_import *in;
@@ -232,6 +233,15 @@ static enum inro_err take_all_past(struct core *c, struct importing *i)
 
 /* ---- the whole ---- */
 
+/* Our lists are numbered from there. */
+static enum inro_err check_number(const struct crl_facts *list)
+{
+	if (list->long_number || list->number > NUMBER_MAX)
+		return err_set(INRO_E_UNSUPPORTED, "a list with a number of more than 56 bits: the count could not go on "
+						   "above it");
+	return INRO_OK;
+}
+
 static enum inro_err check(struct core *c, struct importing *i)
 {
 	enum inro_err e = core_require(c, ROLE_ADMIN, "import a CA");
@@ -244,6 +254,8 @@ static enum inro_err check(struct core *c, struct importing *i)
 		e = cert_check_ca(&i->cert);
 	if (e == INRO_OK && i->in->crl.n)
 		e = crl_read(i->in->crl, &i->list);
+	if (e == INRO_OK)
+		e = check_number(&i->list);
 	if (e == INRO_OK && i->in->crl.n)
 		e = crl_verify(&i->list, &i->cert);
 	return e;

@@ -168,7 +168,8 @@ static enum inro_err finish(struct core *c, struct taking *t, struct ca *ca)
 	ca->crl_number = t->list.number;
 	ca->crl_at = t->list.this_update;
 	ca->updated_ms = clock_now_ms();
-	detail_int(&detail, "number", t->list.number);
+	if (!t->list.long_number)
+		detail_int(&detail, "number", t->list.number);
 	detail_int(&detail, "this_update", t->list.this_update);
 	detail_int(&detail, "changed", t->done.changed);
 	detail_int(&detail, "unlisted", t->done.unlisted);
@@ -184,7 +185,7 @@ static enum inro_err take_work(struct core *c, void *arg)
 	SCOPED(ca) ca = { 0 };
 	enum inro_err e = ca_load(c, t->name, &ca);
 
-	t->done = (struct ca_list_taken) { .number = t->list.number };
+	t->done = (struct ca_list_taken) { .number = t->list.number, .long_number = t->list.long_number };
 	t->ca = ca.id;
 	if (e == INRO_OK && t->list.this_update < ca.crl_at)
 		e = err_set(INRO_E_STATE, "the list is older than the last one of CA '%s'", t->name);
