@@ -14,6 +14,19 @@ static enum inro_err role_of(const struct call *c, enum role *ret)
 	return INRO_OK;
 }
 
+/* What is urgent is done; how it is undone is said while somebody can still do something about it. */
+static enum inro_err give_changed(struct core *core, const struct account *a, json_t **ret)
+{
+	enum inro_err e = json_of_changed_account(core, a, ret);
+	json_int_t lacking = e ? 0 : json_integer_value(json_object_get(*ret, "approvers_lacking"));
+	if (lacking)
+		fprintf(stderr,
+			"inro: note: for four eyes %lld more operators or administrators would be needed: nobody gets an "
+			"account, a role or a password now, or is enabled again (docs/accounts.md, Locked out)\n",
+			(long long)lacking);
+	return e;
+}
+
 static enum inro_err user_add_run(const struct call *c, json_t **ret)
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
@@ -29,7 +42,7 @@ static enum inro_err user_add_run(const struct call *c, json_t **ret)
 	in.password = secret_bytes(&password);
 	if (!e)
 		e = account_add(core, &in, &a);
-	return e ? e : json_of_changed_account(core, &a, ret);
+	return e ? e : give_changed(core, &a, ret);
 }
 
 static enum inro_err user_page(struct core *core, const struct call *c, const struct page *page,
@@ -61,7 +74,7 @@ static enum inro_err with_account(const struct call *c, user_work *work, json_t 
 	enum inro_err e = office_open(c, &core);
 	if (!e)
 		e = work(core, c, &a);
-	return e ? e : json_of_changed_account(core, &a, ret);
+	return e ? e : give_changed(core, &a, ret);
 }
 
 static enum inro_err user_show_run(const struct call *c, json_t **ret)

@@ -32,6 +32,10 @@ MUST_CHECK enum inro_err eyes_need(struct core *c, enum eyes what, int64_t *ret)
 /* How many accounts beside the one at work could approve: active ones of operators at least. */
 MUST_CHECK enum inro_err eyes_others(struct core *c, int64_t *ret);
 
+/* How many people are missing of those that it takes to give somebody an account, a role or a password, one who asks and
+ * the others who approve; 0: none.  While some are, it can't be done, nor can `enable`. */
+MUST_CHECK enum inro_err eyes_lacking(struct core *c, int64_t *ret);
+
 /* plan->need is not looked at.  INRO_E_APPROVAL; INRO_E_STATE, INRO_E_POLICY and INRO_E_ACCESS as
  * proposal_check(). */
 MUST_CHECK enum inro_err eyes_check(struct core *c, enum eyes what, const struct proposal_plan *plan,

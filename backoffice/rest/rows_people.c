@@ -338,7 +338,7 @@ static const struct rest_shape ended = { "EndedSessions", FIELDS(OUT_COUNT("ende
 static const struct rest_shape account = {
 	"Account", FIELDS(OUT_HAS("name"), OUT_HAS("role"), OUT_HAS("state"), OUT_BOOL("password"),
 			  OUT_TIME("locked_until"), OUT_COUNT("wrong_tries"), OUT_TIME("seen"),
-			  OUT_TIME("created"))
+			  OUT_TIME("created"), OUT_NUMBER("approvers_lacking"))
 };
 static const struct rest_shape pass = { "Pass", FIELDS(PASS_OUT) };
 static const struct rest_shape new_pass = { "NewPass", FIELDS(PASS_OUT, OUT_TEXT("token")) };

@@ -103,7 +103,8 @@ MUST_CHECK enum inro_err json_of_errand(struct core *core, const struct errand *
 json_t *json_of_job(const struct job *j);
 json_t *json_of_proposal(const struct proposal *p);
 MUST_CHECK enum inro_err json_of_account(struct core *core, const struct account *a, json_t **ret);
-/* Behind a change, which is done: where it can't be read whether wrong tries still lock it, it is told as recorded. */
+/* Behind a change, which is done: where it can't be read whether wrong tries still lock it, it is told as recorded.
+ * `approvers_lacking` where too few are left for four eyes (eyes_lacking()). */
 MUST_CHECK enum inro_err json_of_changed_account(struct core *core, const struct account *a, json_t **ret);
 /* What is recorded of it, never what was given out. */
 MUST_CHECK enum inro_err json_of_pass(struct core *core, const struct pass *p, json_t **ret);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "backoffice/core/account.h"
+#include "backoffice/core/eyes.h"
 #include "backoffice/core/pass.h"
 #include "backoffice/core/setting.h"
 #include "backoffice/core/tenant.h"
@@ -28,11 +29,15 @@ enum inro_err json_of_account(struct core *core, const struct account *a, json_t
 
 enum inro_err json_of_changed_account(struct core *core, const struct account *a, json_t **ret)
 {
-	int64_t until = 0;
+	int64_t until = 0, lacking = 0;
+	enum inro_err e;
 
 	if (account_locked_until(core, a, &until))
 		until = a->locked_until;
-	return account_doc(a, until, ret);
+	e = account_doc(a, until, ret);
+	if (!e && !eyes_lacking(core, &lacking) && lacking)
+		json_object_set_new(*ret, "approvers_lacking", json_integer(lacking));
+	return e;
 }
 
 json_t *json_of_tenant(const struct tenant *t)

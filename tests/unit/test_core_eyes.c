@@ -10,6 +10,7 @@
 #include "backoffice/core/eyes.h"
 #include "backoffice/core/internal.h"
 #include "backoffice/core/setting.h"
+#include "backoffice/core/tenant.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "tests/lib/office.h"
@@ -370,6 +371,46 @@ static void test_not_enough_people(void **state)
 	core_close(c);
 }
 
+static int64_t lacking(struct core *c)
+{
+	int64_t n = 9;
+
+	OK(eyes_lacking(c, &n));
+	return n;
+}
+
+/* Who disables others is told when nobody could get an account any more; what default's administrators may, operators of
+ * it may not. */
+static void test_too_few_left(void **state)
+{
+	struct core *c = as("alice", ROLE_ADMIN), *theirs;
+	SCOPED(tenant) t = { 0 };
+
+	(void)state;
+	OK(tenant_add(c, "plant", &t));
+	assert_int_equal(lacking(c), 0);
+	set(c, "four-eyes.ca", "2");
+	assert_int_equal(lacking(c), 0);
+	office_sql(db, "UPDATE account SET state = 'disabled' WHERE name = 'carol'");
+	assert_int_equal(lacking(c), 1);
+	office_sql(db, "UPDATE account SET role = 'auditor' WHERE name = 'bob'");
+	assert_int_equal(lacking(c), 2);
+	office_sql(db, "INSERT INTO setting (id, tenant, name, value) SELECT max(id) + 1, 1, 'four-eyes.accounts', '0' FROM setting");
+	office_sql(db, "INSERT INTO setting (id, tenant, name, value) SELECT max(s.id) + 1, max(t.id), 'four-eyes.ca', '1' "
+		       "FROM setting s, tenant t WHERE t.name = 'plant'");
+	core_close(c);
+	c = as("alice", ROLE_ADMIN);
+	assert_int_equal(lacking(c), 0);
+	theirs = office_open_as(db, (struct core_options) { .actor = "default/alice", .role = ROLE_ADMIN, .tenant = "plant" });
+	assert_int_equal(lacking(theirs), 1);
+	office_sql(db, "UPDATE account SET role = 'operator' WHERE name = 'bob'");
+	assert_int_equal(lacking(theirs), 1);
+	office_sql(db, "UPDATE account SET role = 'administrator' WHERE name = 'bob'");
+	assert_int_equal(lacking(theirs), 0);
+	core_close(theirs);
+	core_close(c);
+}
+
 /* ---- settings ---- */
 
 static void test_bounds(void **state)
@@ -537,6 +578,7 @@ int main(void)
 		cmocka_unit_test_setup(test_one_of_two_went, setup),
 		cmocka_unit_test_setup(test_the_number_is_guarded, setup),
 		cmocka_unit_test_setup(test_not_enough_people, setup),
+		cmocka_unit_test_setup(test_too_few_left, setup),
 		cmocka_unit_test_setup(test_bounds, setup),
 		cmocka_unit_test_setup(test_tenants, setup),
 		cmocka_unit_test_setup(test_cas, setup),

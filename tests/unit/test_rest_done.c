@@ -75,6 +75,11 @@ static void test_account(void **state)
 	OK(run("user disable", "locked", &doc));
 	assert_string_equal(json_string_value(json_object_get(doc, "state")), "disabled");
 	assert_true(json_is_string(json_object_get(doc, "locked_until")));
+	assert_null(json_object_get(doc, "approvers_lacking"));
+	json_decref(doc);
+	office_sql(DB, "INSERT INTO setting (tenant, name, value) VALUES (1, 'four-eyes.ca', '1')");
+	OK(run("user delete", "locked", &doc));
+	assert_int_equal(json_integer_value(json_object_get(doc, "approvers_lacking")), 1);
 	json_decref(doc);
 }
 

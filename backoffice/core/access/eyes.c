@@ -63,6 +63,33 @@ enum inro_err eyes_others(struct core *c, int64_t *ret)
 	return store_count(c->store, &account_type, &q, ret);
 }
 
+static enum inro_err count_people(struct core *c, int64_t tenant, const int64_t *roles, size_t n, int64_t *ret)
+{
+	const struct store_cond conds[] = {
+		{ .field = "tenant", .number = tenant },
+		{ .field = "state", .number = ACCOUNT_ACTIVE },
+		{ .field = "role", .op = STORE_IN, .numbers = roles, .n = n },
+	};
+	const struct store_query q = { STORE_WHERE(conds) };
+
+	return store_count(c->store, &account_type, &q, ret);
+}
+
+enum inro_err eyes_lacking(struct core *c, int64_t *ret)
+{
+	static const int64_t roles[] = { ROLE_ADMIN, ROLE_OPERATOR };
+	int64_t need = 0, here = 0, visitors = 0;
+	enum inro_err e = eyes_need(c, EYES_ACCOUNTS, &need);
+
+	if (e == INRO_OK && need)
+		e = count_people(c, c->tenant, roles, ARRAY_LEN(roles), &here);
+	if (e == INRO_OK && need && c->tenant != TENANT_DEFAULT) /* default/NAME, its administrators alone */
+		e = count_people(c, TENANT_DEFAULT, roles, 1, &visitors);
+	if (e == INRO_OK)
+		*ret = need && need + 1 > here + visitors ? need + 1 - here - visitors : 0;
+	return e;
+}
+
 static enum inro_err enough_people(struct core *c, const struct proposal *p)
 {
 	int64_t n = 0;
