@@ -1,9 +1,21 @@
-/* session - PKCS#11 3.0 5.6: sessions and logins. */
+/* session - PKCS#11 3.2 5.6: sessions and logins. */
 #include "pkcs11/api/api.h"
 
 #include <string.h>
 
 #include "pkcs11/token/settings.h"
+
+/* What is not known of the flags is ignored, and not told as the session's. */
+#define SESSION_FLAGS (CKF_SERIAL_SESSION | CKF_RW_SESSION)
+
+/* PKCS#11 3.2 5.6.1: who takes a session for asynchronous waits for CKR_PENDING.  No error of ours has
+ * this code. */
+static CK_RV no_async(void)
+{
+	(void)rv_of(err_set(INRO_E_UNSUPPORTED,
+			    "no session is asynchronous: leave CKF_ASYNC_SESSION out"));
+	return CKR_SESSION_ASYNC_NOT_SUPPORTED;
+}
 
 CK_RV api_C_OpenSession(CK_SLOT_ID slot, CK_FLAGS flags, void *application, CK_NOTIFY notify,
 			CK_SESSION_HANDLE *session)
@@ -20,7 +32,9 @@ CK_RV api_C_OpenSession(CK_SLOT_ID slot, CK_FLAGS flags, void *application, CK_N
 		e = api_need(session, "phSession");
 	if (!e && !(flags & CKF_SERIAL_SESSION))
 		e = err_set(INRO_E_PARALLEL, "CKF_SERIAL_SESSION must be set");
-	return rv_of(e ? e : session_open(&l->sessions, t, flags, session));
+	if (!e && (flags & CKF_ASYNC_SESSION))
+		return no_async();
+	return rv_of(e ? e : session_open(&l->sessions, t, flags & SESSION_FLAGS, session));
 }
 
 CK_RV api_C_CloseSession(CK_SESSION_HANDLE session)

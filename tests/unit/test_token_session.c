@@ -140,6 +140,20 @@ static void the_empty_slot_can_be_looked_at(void **state)
 	GIVES(CKR_ARGUMENTS_BAD, p11->C_GetSlotList(CK_TRUE, list, NULL));
 }
 
+static void flags_that_are_not_known_are_not_the_sessions(void **state)
+{
+	CK_SLOT_ID slot = module_token(NULL);
+	CK_SESSION_HANDLE s;
+	CK_SESSION_INFO info;
+
+	(void)state;
+	OK(p11->C_OpenSession(slot, CKF_SERIAL_SESSION | 0x1 | 0x10000000, NULL, NULL, &s));
+	OK(p11->C_GetSessionInfo(s, &info));
+	assert_int_equal(info.flags, CKF_SERIAL_SESSION);
+	assert_int_equal(info.state, CKS_RO_PUBLIC_SESSION);
+	OK(p11->C_CloseSession(s));
+}
+
 static void arguments_are_checked_in_order(void **state)
 {
 	CK_SLOT_ID slot = module_token(NULL);
@@ -147,6 +161,8 @@ static void arguments_are_checked_in_order(void **state)
 
 	(void)state;
 	GIVES(CKR_SESSION_PARALLEL_NOT_SUPPORTED, p11->C_OpenSession(slot, 0, NULL, NULL, &s));
+	GIVES(CKR_SESSION_ASYNC_NOT_SUPPORTED,
+	      p11->C_OpenSession(slot, CKF_SERIAL_SESSION | CKF_ASYNC_SESSION, NULL, NULL, &s));
 	GIVES(CKR_ARGUMENTS_BAD, p11->C_OpenSession(slot, CKF_SERIAL_SESSION, NULL, NULL, NULL));
 	GIVES(CKR_SESSION_HANDLE_INVALID, p11->C_Login(~0UL, 99, NULL, 0));
 	GIVES(CKR_ARGUMENTS_BAD, p11->C_Login(s, CKU_USER, NULL, 6));
@@ -224,6 +240,7 @@ int main(void)
 		cmocka_unit_test(counts_are_shown),
 		cmocka_unit_test(read_only_sessions_write_nothing_into_the_token),
 		cmocka_unit_test(the_empty_slot_can_be_looked_at),
+		cmocka_unit_test(flags_that_are_not_known_are_not_the_sessions),
 		cmocka_unit_test(arguments_are_checked_in_order),
 		cmocka_unit_test(starting_twice_and_wrongly),
 		cmocka_unit_test(many_sessions_are_closed_quickly),
