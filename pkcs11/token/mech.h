@@ -119,6 +119,17 @@ struct mech_message {
 };
 MUST_CHECK enum inro_err mech_message_read(const struct mech *m, struct bytes param,
 					   struct mech_message *ret);
+/* For C_WrapKeyAuthenticated and C_UnwrapKeyAuthenticated: an AEAD with the parameter of a message and
+ * the call's associated data, otherwise as mech_open().  Where the caller has the tag is borrowed.
+ * INRO_E_MECHANISM for what takes no associated data, INRO_E_DATA_LENGTH for too many. */
+struct mech_sealing {
+	const CK_MECHANISM *mechanism;
+	enum key_use use; /* USE_WRAP, USE_UNWRAP */
+	struct bytes ad;
+};
+MUST_CHECK enum inro_err mech_open_sealing(const struct mech_sealing *what,
+					   const CK_MECHANISM_TYPE *backend, struct mech_use *ret,
+					   struct room *ret_tag);
 /* Wipes it; usable again. */
 void mech_use_clear(struct mech_use *u);
 

@@ -2,7 +2,6 @@
 #include "pkcs11/token/party.h"
 #include "pkcs11/token/roles.h"
 #include "pkcs11/token/wrap.h"
-#include "pkcs11/token/wrap_private.h"
 
 /* More than any key, wrapped in any way. */
 #define MAX_BLOB ((size_t)64 << 10)
@@ -103,24 +102,49 @@ static enum inro_err keep(struct session *s, const struct unwrap_request *what,
 	return e ? e : objects_keep(s, &u->made, 1);
 }
 
+static enum inro_err open_mech(struct token *t, const struct unwrap_request *what,
+			       struct unwrapping *u, struct room *ret_tag)
+{
+	const CK_MECHANISM_TYPE *can = t->ops->mechanisms(t->backend);
+
+	if (!what->authenticated)
+		return mech_open(what->mech, USE_UNWRAP, can, &u->use);
+	return mech_open_sealing(&(struct mech_sealing) { what->mech, USE_UNWRAP, what->ad }, can,
+				 &u->use, ret_tag);
+}
+
+/* The backend has the tag behind the key. */
+static enum inro_err join(struct bytes *blob, struct room tag, struct buf *room)
+{
+	if (tag.cap == 0)
+		return INRO_OK;
+	buf_add(room, *blob);
+	buf_add(room, BYTES(tag.p, tag.cap));
+	*blob = buf_bytes(room);
+	return buf_err(room);
+}
+
 enum inro_err unwrap_key(struct session *s, const struct unwrap_request *what,
 			 CK_OBJECT_HANDLE *ret)
 {
 	SCOPED(unwrapping) u = { 0 };
+	SCOPED(buf) joined = { 0 };
 	struct token *t = s->token;
-	enum inro_err e = mech_open(what->mech, USE_UNWRAP, t->ops->mechanisms(t->backend), &u.use);
+	struct bytes blob = what->blob;
+	struct room tag = { 0 };
+	enum inro_err e = open_mech(t, what, &u, &tag);
 
+	if (!e && (blob.n == 0 || blob.n > MAX_BLOB))
+		e = err_set(INRO_E_WRAPPED_LENGTH, "a wrapped key of %zu bytes", blob.n);
 	if (!e)
-		e = wrap_set_ad(&u.use, what->authenticated, what->ad);
-	if (!e && (what->blob.n == 0 || what->blob.n > MAX_BLOB))
-		e = err_set(INRO_E_WRAPPED_LENGTH, "a wrapped key of %zu bytes", what->blob.n);
+		e = join(&blob, tag, &joined);
 	if (e)
 		return e;
 	token_lock(t);
 	e = plan(s, what, &u);
 	token_unlock(t);
 	if (!e)
-		e = take_key(t, &u, what->blob);
+		e = take_key(t, &u, blob);
 	/* C_UnwrapKey knows no other answer. */
 	if (e == INRO_E_AEAD && !what->authenticated)
 		e = err_set(INRO_E_WRAPPED, "the wrapped key is not whole");

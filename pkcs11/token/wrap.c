@@ -6,7 +6,6 @@
 #include "pkcs11/token/nest.h"
 #include "pkcs11/token/party.h"
 #include "pkcs11/token/roles.h"
-#include "pkcs11/token/wrap_private.h"
 
 /* SP 800-38D 8.2.2: so many random bits that no nonce comes twice. */
 #define FRESH_BITS 96
@@ -14,6 +13,7 @@
 /* One wrapping, planned with the token's lock held and done without it. */
 struct wrapping {
 	struct mech_use use;
+	struct room tag;       /* where the caller has it apart */
 	struct loaded_key *by; /* references; the secret half, if there is one */
 	struct loaded_key *key;
 	struct buf spki; /* of a public wrapping key */
@@ -26,21 +26,6 @@ static void wrapping_clear(struct wrapping *w)
 	loaded_key_unref(w->key);
 	buf_clear(&w->spki);
 	mech_use_clear(&w->use);
-}
-
-enum inro_err wrap_set_ad(struct mech_use *u, bool authenticated, struct bytes ad)
-{
-	if (!authenticated)
-		return INRO_OK;
-	if (!(u->mech->traits & MECH_AEAD))
-		return err_set(INRO_E_MECHANISM, "mechanism 0x%lx takes no associated data",
-			       u->mech->type);
-	if (u->spec.ad.n > 0 && ad.n > 0 && !bytes_equal(u->spec.ad, ad))
-		return err_set(INRO_E_MECHANISM_PARAM,
-			       "the parameter's associated data are not those of the call");
-	if (ad.n > 0)
-		u->spec.ad = ad;
-	return INRO_OK;
 }
 
 /* 5.18.3: as C_FindObjects would match. */
@@ -156,23 +141,37 @@ static enum inro_err claim(struct token *t, const struct wrapping *w)
 	return e;
 }
 
+/* The whole of it, or the tag behind it apart. */
 static enum inro_err give(struct token *t, const struct wrapping *w, struct bytes blob,
 			  uint8_t *out, CK_ULONG *len)
 {
 	CK_ULONG room = *len;
+	size_t n = blob.n - w->tag.cap;
 	enum inro_err e = INRO_OK;
 
-	if (out && room >= blob.n)
+	if (out && room >= n)
 		e = claim(t, w);
 	if (e)
 		return e;
-	*len = blob.n;
-	if (out && room < blob.n)
-		return err_set(INRO_E_TOO_SMALL, "%zu bytes are needed, %lu are there", blob.n,
-			       room);
-	if (out && blob.n)
-		memcpy(out, blob.p, blob.n);
+	*len = n;
+	if (out && room < n)
+		return err_set(INRO_E_TOO_SMALL, "%zu bytes are needed, %lu are there", n, room);
+	if (out && n > 0)
+		memcpy(out, blob.p, n);
+	if (out && w->tag.cap > 0)
+		memcpy(w->tag.p, blob.p + n, w->tag.cap);
 	return INRO_OK;
+}
+
+static enum inro_err open_mech(struct token *t, const struct wrap_request *what,
+			       struct wrapping *w)
+{
+	const CK_MECHANISM_TYPE *can = t->ops->mechanisms(t->backend);
+
+	if (!what->authenticated)
+		return mech_open(what->mech, USE_WRAP, can, &w->use);
+	return mech_open_sealing(&(struct mech_sealing) { what->mech, USE_WRAP, what->ad }, can,
+				 &w->use, &w->tag);
 }
 
 enum inro_err wrap_key(struct session *s, const struct wrap_request *what, uint8_t *out,
@@ -181,10 +180,8 @@ enum inro_err wrap_key(struct session *s, const struct wrap_request *what, uint8
 	SCOPED(wrapping) w = { 0 };
 	SCOPED(buf) blob = { 0 };
 	struct token *t = s->token;
-	enum inro_err e = mech_open(what->mech, USE_WRAP, t->ops->mechanisms(t->backend), &w.use);
+	enum inro_err e = open_mech(t, what, &w);
 
-	if (!e)
-		e = wrap_set_ad(&w.use, what->authenticated, what->ad);
 	if (e)
 		return e;
 	token_lock(t);

@@ -6,7 +6,7 @@
  * 2. An unwrapped key is of the class and type that its template says and its blob fits; it is
  *    neither CKA_LOCAL nor CKA_TRUSTED, and its history is that of one that was outside.
  * 3. Whatever is wrong with a blob is one answer.
- * Functions want the session's lock held and no other.  PKCS#11 3.2 5.18.3, 5.18.4.
+ * Functions want the session's lock held and no other.  PKCS#11 3.2 5.18.3, 5.18.4, 5.18.6, 5.18.7.
  */
 #ifndef INRO_PKCS11_TOKEN_WRAP_H
 #define INRO_PKCS11_TOKEN_WRAP_H
@@ -16,7 +16,7 @@
 struct wrap_request {
 	const CK_MECHANISM *mech;
 	CK_OBJECT_HANDLE by, key;
-	bool authenticated; /* with associated data: AEADs only */
+	bool authenticated; /* with associated data: AEADs only, the tag apart, in the parameter */
 	struct bytes ad;
 };
 

@@ -442,6 +442,23 @@ CK_MECHANISM *feed_mechanism(struct feed *f)
 	return m;
 }
 
+CK_MECHANISM *feed_sealing(struct feed *f)
+{
+	static const CK_MECHANISM_TYPE aeads[] = { CKM_AES_GCM, CKM_AES_CCM,
+						   CKM_CHACHA20_POLY1305 };
+	CK_MECHANISM *m = feed_memory(f, sizeof *m);
+	uint8_t how = feed_u8(f);
+	struct bytes param;
+
+	if (!m || how >= 252)
+		return NULL;
+	m->mechanism = how < 240 ? aeads[how % ARRAY_LEN(aeads)] : feed_ulong(f);
+	param = feed_message(f);
+	m->pParameter = (void *)(uintptr_t)param.p;
+	m->ulParameterLen = param.n;
+	return m;
+}
+
 struct bytes feed_message(struct feed *f)
 {
 	uint8_t how = feed_u8(f);

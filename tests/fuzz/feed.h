@@ -45,6 +45,8 @@ CK_OBJECT_HANDLE feed_object(struct feed *f);
 CK_ATTRIBUTE *feed_template(struct feed *f, int depth, CK_ULONG *ret_n);
 /* One of the table with a parameter that mostly has its shape, or any. */
 CK_MECHANISM *feed_mechanism(struct feed *f);
+/* An AEAD with the parameter of a message: what C_WrapKeyAuthenticated takes. */
+CK_MECHANISM *feed_sealing(struct feed *f);
 /* The parameter of one message of an AEAD: a structure of one of the shapes. */
 struct bytes feed_message(struct feed *f);
 

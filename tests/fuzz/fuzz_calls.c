@@ -33,7 +33,8 @@
  *   o  room, *n       r  room, n       F  handles, n, *n  L  numbers, *n
  *   p  number         b  flag          y  user type       d  flags, not waiting
  *   H  *object        N  *session      u  *number         I  *info structure
- *   x  message parameter, n            z  NULL
+ *   x  message parameter, n            e  mechanism with a message parameter
+ *   z  NULL
  */
 struct function {
 	size_t at; /* in struct ck_functions_3_2 */
@@ -157,8 +158,8 @@ static const struct function functions[] = {
 	F_32(C_VerifySignatureFinal, "s"),
 	F_32(C_GetSessionValidationFlags, "spu"),
 	F_32(C_AsyncComplete, "szz"),
-	F_32(C_WrapKeyAuthenticated, "smhhio"),
-	F_32(C_UnwrapKeyAuthenticated, "smhitiH"),
+	F_32(C_WrapKeyAuthenticated, "sehhio"),
+	F_32(C_UnwrapKeyAuthenticated, "sehitiH"),
 };
 
 /* Every argument of Cryptoki is a number or a pointer of eight bytes: a call with more of them than
@@ -315,6 +316,8 @@ static void add_argument(struct run *r, struct call *c, char letter)
 {
 	if (letter == 'm')
 		add_pointer(c, feed_mechanism(&r->f));
+	else if (letter == 'e')
+		add_pointer(c, feed_sealing(&r->f));
 	else if (letter == 't')
 		add_template(r, c);
 	else if (letter == 'a')

@@ -80,18 +80,39 @@ static void open_message(struct feed *f, unsigned bit)
 	feed_clear(f);
 }
 
+static void open_sealing(struct feed *f, enum key_use use)
+{
+	SCOPED(mech_use) u = { 0 };
+	struct room tag = { 0 };
+	struct mech_sealing what = { .mechanism = feed_sealing(f), .use = use };
+	enum inro_err e = INRO_E_ARG;
+
+	what.ad = feed_input(f);
+	if (what.mechanism)
+		e = mech_open_sealing(&what, raw, &u, &tag);
+	if (!e)
+		memset(tag.p, 1, tag.cap);
+	feed_clear(f);
+	if (e)
+		FUZZ_REQUIRE(!u.mech);
+	else
+		look(&u);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const CK_OBJECT_HANDLE objects[] = { 1, 2, 3 };
 	struct feed f = { .in = BYTES(data, size),
 			  .objects = objects,
 			  .objects_n = ARRAY_LEN(objects) };
-	unsigned bit = feed_u8(&f) % 28;
+	unsigned bit = feed_u8(&f) % 30;
 
 	fill_raw();
 	if (bit < 14)
 		open_one(&f, bit);
-	else
+	else if (bit < 28)
 		open_message(&f, bit - 14);
+	else
+		open_sealing(&f, bit == 28 ? USE_WRAP : USE_UNWRAP);
 	return 0;
 }

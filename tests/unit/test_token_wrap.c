@@ -328,35 +328,130 @@ static void templates_of_the_key_are_kept(void **state)
 	MUST(module_bool(s, back, CKA_SENSITIVE));
 }
 
-/* ---- associated data ---- */
+/* ---- associated data: the parameter is that of a message, with the tag in it ---- */
+
+static CK_BYTE nonce[12], tag[16];
+static CK_GCM_MESSAGE_PARAMS gcm_message = { .pIv = nonce,
+					     .ulIvLen = sizeof nonce,
+					     .ivGenerator = CKG_GENERATE,
+					     .pTag = tag,
+					     .ulTagBits = 128 };
+static CK_CCM_MESSAGE_PARAMS ccm_message = { .ulDataLen = 32,
+					     .pNonce = nonce,
+					     .ulNonceLen = sizeof nonce,
+					     .nonceGenerator = CKG_GENERATE,
+					     .pMAC = tag,
+					     .ulMACLen = sizeof tag };
+static CK_SALSA20_CHACHA20_POLY1305_MSG_PARAMS poly_message = { .pNonce = nonce,
+								.ulNonceLen = sizeof nonce,
+								.pTag = tag };
+
+static CK_BYTE device[] = "device 1", other_device[] = "device 2";
+
+static struct sealing {
+	CK_MECHANISM m;
+	enum by by;
+	unsigned key;
+} sealings[] = {
+	{ { CKM_AES_GCM, &gcm_message, sizeof gcm_message }, BY_AES, M_TARGET },
+	{ { CKM_AES_CCM, &ccm_message, sizeof ccm_message }, BY_AES, M_TARGET },
+	/* there is nobody to make the nonce: not for sensitive keys */
+	{ { CKM_CHACHA20_POLY1305, &poly_message, sizeof poly_message }, BY_CHACHA, M_OPEN },
+};
+
+static CK_RV open_sealed(struct sealing *e, CK_OBJECT_HANDLE by, struct blob *b, CK_BYTE *ad,
+			 CK_OBJECT_HANDLE *ret)
+{
+	CK_ATTRIBUTE t[MOVING_MAX + 2] = { A_ULONG(CKA_CLASS, CKO_SECRET_KEY),
+					   A_ULONG(CKA_KEY_TYPE, CKK_AES) };
+	CK_ULONG n = 2 + moving_template(e->key | M_DECRYPT, t + 2);
+
+	return moving_3_2()->C_UnwrapKeyAuthenticated(s, &e->m, by, b->p, b->n, t, n, ad,
+						      sizeof device, ret);
+}
+
+static void seal_and_open(struct sealing *e)
+{
+	struct ck_functions_3_2 *f = moving_3_2();
+	struct module_pair by = wrapping_key(e->by);
+	CK_OBJECT_HANDLE key = moving_aes(s, e->key, 32), back;
+	struct blob b = { .n = 0 };
+
+	OK(f->C_WrapKeyAuthenticated(s, &e->m, by.public, key, device, sizeof device, NULL, &b.n));
+	assert_int_equal(b.n, 32);
+	b.n = 31;
+	GIVES(CKR_BUFFER_TOO_SMALL, f->C_WrapKeyAuthenticated(s, &e->m, by.public, key, device,
+							      sizeof device, b.p, &b.n));
+	assert_int_equal(b.n, 32);
+	memset(b.p, 0xee, sizeof b.p);
+	memset(tag, 0, sizeof tag);
+	OK(f->C_WrapKeyAuthenticated(s, &e->m, by.public, key, device, sizeof device, b.p, &b.n));
+	assert_int_equal(b.n, 32);
+	assert_int_equal(b.p[32], 0xee);
+	GIVES(CKR_AEAD_DECRYPT_FAILED, open_sealed(e, by.private, &b, other_device, &back));
+	tag[15] ^= 1;
+	GIVES(CKR_AEAD_DECRYPT_FAILED, open_sealed(e, by.private, &b, device, &back));
+	tag[15] ^= 1;
+	OK(open_sealed(e, by.private, &b, device, &back));
+	MUST(module_bool(s, back, CKA_SENSITIVE) == ((e->key & M_SENSITIVE) != 0));
+}
 
 static void associated_data_are_part_of_the_wrapping(void **state)
 {
-	CK_GCM_WRAP_PARAMS made = {
-		.pIv = iv, .ulIvLen = 12, .ivGenerator = CKG_GENERATE_RANDOM, .ulTagBits = 128
-	};
-	CK_GCM_PARAMS open = gcm;
-	CK_MECHANISM m = { CKM_AES_GCM, &made, sizeof made };
-	CK_MECHANISM back_m = { CKM_AES_GCM, &open, sizeof open };
-	struct ck_functions_3_2 *f = moving_3_2();
-	CK_OBJECT_HANDLE by = moving_aes(s, M_MOVER, 32), key = moving_aes(s, M_TARGET, 32);
-	CK_OBJECT_HANDLE back = 0;
-	CK_ATTRIBUTE t[MOVING_MAX + 2] = { A_ULONG(CKA_CLASS, CKO_SECRET_KEY),
-					   A_ULONG(CKA_KEY_TYPE, CKK_AES) };
-	CK_ULONG n = 2 + moving_template(M_SENSITIVE | M_DECRYPT, t + 2);
-	CK_BYTE ad[] = "device 1", other[] = "device 2";
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(sealings); i++)
+		seal_and_open(&sealings[i]);
+}
+
+/* What C_WrapKey has in one piece is the same. */
+static void the_tag_apart_is_the_one_behind(void **state)
+{
+	struct sealing *e = &sealings[0];
+	CK_GCM_PARAMS whole = { .pIv = nonce,
+				.ulIvLen = sizeof nonce,
+				.ulIvBits = 96,
+				.pAAD = device,
+				.ulAADLen = sizeof device,
+				.ulTagBits = 128 };
+	CK_MECHANISM m = { CKM_AES_GCM, &whole, sizeof whole };
+	CK_OBJECT_HANDLE by = moving_aes(s, M_MOVER, 32), key = moving_aes(s, M_TARGET, 32), back;
 	struct blob b = { .n = sizeof b.p };
 
 	(void)state;
-	OK(f->C_WrapKeyAuthenticated(s, &m, by, key, ad, sizeof ad, b.p, &b.n));
-	assert_int_equal(b.n, 32 + 16);
-	GIVES(CKR_AEAD_DECRYPT_FAILED, f->C_UnwrapKeyAuthenticated(s, &back_m, by, b.p, b.n, t, n,
-								   other, sizeof other, &back));
-	GIVES(CKR_WRAPPED_KEY_INVALID, p11->C_UnwrapKey(s, &back_m, by, b.p, b.n, t, n, &back));
-	OK(f->C_UnwrapKeyAuthenticated(s, &back_m, by, b.p, b.n, t, n, ad, sizeof ad, &back));
-	MUST(module_bool(s, back, CKA_SENSITIVE));
-	GIVES(CKR_MECHANISM_INVALID,
-	      f->C_WrapKeyAuthenticated(s, &moving_kwp, by, key, ad, sizeof ad, b.p, &b.n));
+	OK(moving_3_2()->C_WrapKeyAuthenticated(s, &e->m, by, key, device, sizeof device, b.p,
+						&b.n));
+	memcpy(b.p + b.n, tag, sizeof tag);
+	b.n += sizeof tag;
+	OK(moving_unwrap(s, &m, by, &b, M_SENSITIVE, CKK_AES, &back));
+}
+
+static void a_sealing_has_its_own_parameter(void **state)
+{
+	struct ck_functions_3_2 *f = moving_3_2();
+	CK_OBJECT_HANDLE by = moving_aes(s, M_MOVER, 32), key = moving_aes(s, M_TARGET, 32), back;
+	CK_GCM_WRAP_PARAMS whole = { .pIv = nonce, .ulIvLen = sizeof nonce, .ulTagBits = 128 };
+	CK_GCM_MESSAGE_PARAMS untagged = gcm_message;
+	struct sealing bad[] = {
+		{ { CKM_AES_GCM, &whole, sizeof whole }, BY_AES, M_TARGET },
+		{ { CKM_AES_GCM, NULL, 0 }, BY_AES, M_TARGET },
+		{ { CKM_AES_GCM, NULL, sizeof untagged }, BY_AES, M_TARGET },
+		{ { CKM_AES_GCM, &untagged, sizeof untagged }, BY_AES, M_TARGET },
+	};
+	struct blob b = { .n = 32 };
+
+	(void)state;
+	untagged.pTag = NULL;
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		GIVES(CKR_MECHANISM_PARAM_INVALID,
+		      f->C_WrapKeyAuthenticated(s, &bad[i].m, by, key, device, sizeof device, b.p,
+						&b.n));
+		GIVES(CKR_MECHANISM_PARAM_INVALID, open_sealed(&bad[i], by, &b, device, &back));
+	}
+	GIVES(CKR_MECHANISM_INVALID, f->C_WrapKeyAuthenticated(s, &moving_kwp, by, key, device,
+							       sizeof device, b.p, &b.n));
+	GIVES(CKR_DATA_LEN_RANGE,
+	      f->C_WrapKeyAuthenticated(s, &sealings[0].m, by, key, device, ULONG_BIT(40), b.p,
+					&b.n));
 }
 
 static void a_bit_that_is_changed_is_found(void **state)
@@ -387,6 +482,8 @@ int main(void)
 		CASE(a_secret_must_fit_its_type),
 		CASE(templates_of_the_key_are_kept),
 		CASE(associated_data_are_part_of_the_wrapping),
+		CASE(the_tag_apart_is_the_one_behind),
+		CASE(a_sealing_has_its_own_parameter),
 		CASE(a_bit_that_is_changed_is_found),
 	};
 
