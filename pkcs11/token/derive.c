@@ -28,6 +28,7 @@ struct derivation {
 	struct key_spec specs[MAX_KEYS];
 	backend_key keys[MAX_KEYS];
 	size_t n;
+	size_t at_fault; /* the key whose template can't be had, from 1; 0: none */
 };
 
 static void derivation_clear(struct derivation *d)
@@ -135,8 +136,8 @@ static enum inro_err inherit(const struct object *base, const struct object *oth
 	return e || !other ? e : policy_inherit(&other->attrs, t, &made->attrs);
 }
 
-static enum inro_err plan_key(struct session *s, const struct object *base,
-			      const struct object *other, struct template t, struct derivation *d)
+static enum inro_err try_key(struct session *s, const struct object *base,
+			     const struct object *other, struct template t, struct derivation *d)
 {
 	struct key_spec *spec = &d->specs[d->n];
 	struct draft draft = { .use = RULE_DERIVE,
@@ -159,6 +160,17 @@ static enum inro_err plan_key(struct session *s, const struct object *base,
 	return e;
 }
 
+static enum inro_err plan_key(struct session *s, const struct object *base,
+			      const struct object *other, struct template t, struct derivation *d)
+{
+	size_t which = d->n + 1;
+	enum inro_err e = try_key(s, base, other, t, d);
+
+	if (e)
+		d->at_fault = which;
+	return e;
+}
+
 static enum inro_err plan_more(struct session *s, const struct object *base, struct derivation *d)
 {
 	bool in_token = attrs_bool(&d->made[0]->attrs, CKA_TOKEN, false);
@@ -173,10 +185,12 @@ static enum inro_err plan_more(struct session *s, const struct object *base, str
 				       "its template");
 		e = plan_key(s, base, NULL,
 			     (struct template) { .a = k->pTemplate, .n = k->ulAttributeCount }, d);
-		if (!e && attrs_bool(&d->made[d->n - 1]->attrs, CKA_TOKEN, false) != in_token)
+		if (!e && attrs_bool(&d->made[d->n - 1]->attrs, CKA_TOKEN, false) != in_token) {
+			d->at_fault = d->n;
 			e = err_set(INRO_E_TEMPLATE_INCONSISTENT,
 				    "keys that are derived at once are all in the token or all in "
 				    "the session");
+		}
 	}
 	return e;
 }
@@ -268,8 +282,10 @@ static enum inro_err adopt(struct derivation *d, uint64_t epoch)
 				      .how = { .birth = KEY_DERIVED } };
 		enum inro_err e = object_adopt(d->made[i], &a);
 
-		if (!first)
+		if (e && !first) {
 			first = e;
+			d->at_fault = i + 1;
+		}
 	}
 	return first;
 }
@@ -296,30 +312,50 @@ static enum inro_err keep(struct session *s, struct derivation *d)
 	return objects_keep(s, d->made, d->n);
 }
 
+static enum inro_err derive(struct session *s, const struct derive_request *what,
+			    struct derivation *d)
+{
+	struct token *t = s->token;
+	uint64_t epoch;
+	enum inro_err e;
+
+	token_lock(t);
+	e = plan(s, what, d);
+	token_unlock(t);
+	if (!e)
+		e = make(t, d, &epoch);
+	if (!e)
+		e = d->data ? adopt_data(t, d, epoch) : adopt(d, epoch);
+	if (e)
+		return e;
+	token_lock(t);
+	e = keep(s, d);
+	token_unlock(t);
+	return e;
+}
+
+/* One template of many: its key's handle tells which (SP 800-108, PKCS#11 3.2 6.42.8). */
+static void name_the_fault(const struct derivation *d, CK_OBJECT_HANDLE *ret)
+{
+	if (d->at_fault == 1)
+		*ret = CK_INVALID_HANDLE;
+	if (d->at_fault > 1)
+		*d->use.more[d->at_fault - 2].phKey = CK_INVALID_HANDLE;
+}
+
 enum inro_err derive_key(struct session *s, const struct derive_request *what,
 			 CK_OBJECT_HANDLE *ret)
 {
 	SCOPED(derivation) d = { 0 };
 	struct token *t = s->token;
-	uint64_t epoch;
 	enum inro_err e = mech_open(what->mech, USE_DERIVE, t->ops->mechanisms(t->backend), &d.use);
 
-	if (e)
-		return e;
-	token_lock(t);
-	e = plan(s, what, &d);
-	token_unlock(t);
 	if (!e)
-		e = make(t, &d, &epoch);
-	if (!e)
-		e = d.data ? adopt_data(t, &d, epoch) : adopt(&d, epoch);
-	if (e)
+		e = derive(s, what, &d);
+	if (e) {
+		name_the_fault(&d, ret);
 		return e;
-	token_lock(t);
-	e = keep(s, &d);
-	token_unlock(t);
-	if (e)
-		return e;
+	}
 	*ret = d.made[0]->handle;
 	for (size_t i = 0; i < d.use.more_n; i++)
 		*d.use.more[i].phKey = d.made[1 + i]->handle;

@@ -6,7 +6,9 @@
  *    others of the same stream.
  * 2. Concatenation and extraction give the whole and nothing less.
  * 3. A data object (HKDF_DATA) comes of readable keys only.
- * 4. Several keys (SP 800-108) are made all or none, all in the token or all in the session.
+ * 4. Several keys (SP 800-108) are made all or none, all in the token or all in the session.  When
+ *    the template of one can't be had, its handle is CK_INVALID_HANDLE afterwards, the others' are as
+ *    they were.
  * Functions want the session's lock held and no other.  PKCS#11 3.2 5.18.5.
  */
 #ifndef INRO_PKCS11_TOKEN_DERIVE_H

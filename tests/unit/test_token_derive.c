@@ -200,6 +200,25 @@ static void several_keys_are_made_all_or_none(void **state)
 	MUST(module_bool(s, two[1], CKA_TOKEN));
 }
 
+/* By its handle; the other's is as it was. */
+static void the_template_at_fault_is_named(void **state)
+{
+	CK_OBJECT_HANDLE base = bring(rfc_prk, 32), two[2] = { 7, 8 };
+
+	(void)state;
+	GIVES(CKR_KEY_SIZE_RANGE, derive_two(base, M_OPEN, 16, 0, two));
+	assert_int_equal(two[0], 7);
+	assert_int_equal(two[1], CK_INVALID_HANDLE);
+	two[1] = 8;
+	GIVES(CKR_TEMPLATE_INCOMPLETE, derive_two(base, M_OPEN, 0, 16, two));
+	assert_int_equal(two[0], CK_INVALID_HANDLE);
+	assert_int_equal(two[1], 8);
+	two[0] = 7;
+	GIVES(CKR_KEY_HANDLE_INVALID, derive_two(0, M_OPEN, 16, 0, two));
+	assert_int_equal(two[0], 7);
+	assert_int_equal(two[1], 8);
+}
+
 /* The second key is no way to the first one's last byte. */
 static void several_keys_are_no_slices(void **state)
 {
@@ -571,6 +590,7 @@ int main(void)
 		CASE(counter_mode_is_hmac_over_a_counter),
 		CASE(feedback_mode_chains),
 		CASE(several_keys_are_made_all_or_none),
+		CASE(the_template_at_fault_is_named),
 		CASE(several_keys_are_no_slices),
 		CASE(joined_keys_are_whole),
 		CASE(joined_keys_are_as_sensitive_as_either),
