@@ -197,18 +197,24 @@ static enum inro_err check_each_login(const struct attrs *attrs)
 	return INRO_OK;
 }
 
+static unsigned allowed(const struct session *s, const struct draft *what)
+{
+	unsigned officer = s->token->login == CKU_SO ? RULE_OFFICER : 0;
+
+	return what->use | officer;
+}
+
 static enum inro_err make(struct session *s, const struct draft *what, struct template t,
 			  struct object **ret, struct key_spec *ret_spec)
 {
 	AUTO(object_unref_ptr) struct object *o = NULL;
-	unsigned officer = s->token->login == CKU_SO ? RULE_OFFICER : 0;
 	const struct object_kind *kind;
 	enum inro_err e = kind_of(what, t, &kind);
 
 	if (!e)
 		e = object_new(s->token, kind, &o);
 	if (!e)
-		e = template_apply(t, kind, what->use | officer, &o->attrs);
+		e = template_apply(t, kind, allowed(s, what), &o->attrs);
 	if (!e)
 		e = check_each_login(&o->attrs);
 	if (!e)
@@ -225,20 +231,42 @@ static enum inro_err make(struct session *s, const struct draft *what, struct te
 	return INRO_OK;
 }
 
+static bool is_of_attribute(enum inro_err e)
+{
+	return e == INRO_E_ATTR_TYPE || e == INRO_E_ATTR_READ_ONLY || e == INRO_E_ATTR_VALUE;
+}
+
+/* What is wrong with the caller's own attributes, whatever the other key's template adds to them. */
+static enum inro_err callers_fault(const struct session *s, const struct draft *what,
+				   struct template merged)
+{
+	const struct object_kind *kind;
+	struct key_spec ignored = { 0 };
+	enum inro_err e = kind_of(what, merged, &kind);
+
+	e = e ? kind_of(what, what->t, &kind) : template_admits(what->t, kind, allowed(s, what));
+	if (!e)
+		e = place_of(s->token, what->t, &ignored);
+	return is_of_attribute(e) ? e : INRO_OK;
+}
+
 /* What the other key's template adds is put into the object before the caller's. */
 static enum inro_err make_from(struct session *s, const struct draft *what, struct object **ret,
 			       struct key_spec *ret_spec)
 {
 	CK_ATTRIBUTE room[TEMPLATE_MERGED_MAX];
 	SCOPED(attrs) more = { 0 };
-	struct template merged;
+	struct template merged = { 0 };
 	enum inro_err e = nest_read(attrs_bytes(what->from, what->from_type), &more);
 
 	if (!e)
 		e = template_merge(what->t, &more, room, &merged);
 	if (!e)
 		e = make(s, what, merged, ret, ret_spec);
-	if (e == INRO_E_ATTR_TYPE || e == INRO_E_ATTR_READ_ONLY || e == INRO_E_ATTR_VALUE)
+	if (!is_of_attribute(e))
+		return e;
+	e = callers_fault(s, what, merged);
+	if (!e)
 		e = err_set(INRO_E_TEMPLATE_INCONSISTENT,
 			    "what the other key's template wants can't be had in such a key");
 	return e;

@@ -184,6 +184,22 @@ static unsigned must_of(unsigned allowed, const struct object_kind *kind)
 	return (allowed & RULE_GEN) && kind->class != CKO_PRIVATE_KEY ? RULE_GEN_MUST : 0;
 }
 
+enum inro_err template_admits(struct template t, const struct object_kind *kind, unsigned allowed)
+{
+	const struct attrs none = { 0 };
+	SCOPED(buf) value = { .secret = true };
+	enum inro_err e = INRO_OK;
+
+	for (CK_ULONG i = 0; !e && i < t.n; i++) {
+		const struct attr_rule *rule;
+
+		e = admit(t, i, kind, allowed, &rule, &value);
+		if (!e)
+			e = check_officer(rule, &none, buf_bytes(&value), allowed);
+	}
+	return e;
+}
+
 enum inro_err template_apply(struct template t, const struct object_kind *kind, unsigned allowed,
 			     struct attrs *ret)
 {

@@ -25,6 +25,9 @@ bool template_get(struct template t, CK_ATTRIBUTE_TYPE type, struct bytes *ret);
 /* INRO_E_TEMPLATE_INCOMPLETE or INRO_E_ATTR_VALUE. */
 MUST_CHECK enum inro_err template_ulong(struct template t, CK_ATTRIBUTE_TYPE type, CK_ULONG *ret);
 
+/* Whether each attribute may be given so, as template_apply() says it. */
+MUST_CHECK enum inro_err template_admits(struct template t, const struct object_kind *kind,
+					 unsigned allowed);
 /* A new object's attributes: those given (allowed: RULE_CREATE, RULE_GEN, RULE_UNWRAP or
  * RULE_DERIVE, with RULE_OFFICER when the security officer asks), then the defaults.  Parts of keys
  * are checked and left out. */

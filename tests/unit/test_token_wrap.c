@@ -328,6 +328,57 @@ static void templates_of_the_key_are_kept(void **state)
 	MUST(module_bool(s, back, CKA_SENSITIVE));
 }
 
+static void what_is_wrong_with_the_callers_template_is_told(void **state)
+{
+	CK_BBOOL yes = CK_TRUE;
+	CK_ATTRIBUTE extractable = { CKA_EXTRACTABLE, &yes, sizeof yes };
+	CK_ATTRIBUTE modulus = { CKA_MODULUS_BITS, &(CK_ULONG) { 1 }, sizeof(CK_ULONG) };
+	CK_MECHANISM gen = { CKM_AES_KEY_GEN, NULL, 0 };
+	CK_ATTRIBUTE t[MOVING_MAX + 2] = { A_ULONG(CKA_VALUE_LEN, 32),
+					   A_BYTES(CKA_UNWRAP_TEMPLATE, &extractable,
+						   sizeof extractable) };
+	CK_ATTRIBUTE own[] = { A_ULONG(CKA_CLASS, CKO_SECRET_KEY), A_ULONG(CKA_KEY_TYPE, CKK_AES),
+			       A_BOOL(CKA_DECRYPT, CK_TRUE) };
+	CK_ULONG n = 2 + moving_template(M_MOVER, t + 2);
+	CK_OBJECT_HANDLE by = 0, back;
+	struct blob b;
+
+	(void)state;
+	OK(p11->C_GenerateKey(s, &gen, t, n, &by));
+	OK(moving_wrap(s, &moving_kwp, by, moving_aes(s, M_TARGET, 32), &b));
+	OK(p11->C_UnwrapKey(s, &moving_kwp, by, b.p, b.n, own, 3, &back));
+	own[2] = modulus;
+	GIVES(CKR_ATTRIBUTE_TYPE_INVALID,
+	      p11->C_UnwrapKey(s, &moving_kwp, by, b.p, b.n, own, 3, &back));
+	own[2] = (CK_ATTRIBUTE)A_BOOL(CKA_LOCAL, CK_TRUE);
+	GIVES(CKR_ATTRIBUTE_READ_ONLY,
+	      p11->C_UnwrapKey(s, &moving_kwp, by, b.p, b.n, own, 3, &back));
+	own[2] = (CK_ATTRIBUTE)A_BOOL(CKA_DECRYPT, 2);
+	GIVES(CKR_ATTRIBUTE_VALUE_INVALID,
+	      p11->C_UnwrapKey(s, &moving_kwp, by, b.p, b.n, own, 3, &back));
+	own[1] = (CK_ATTRIBUTE)A_ULONG(CKA_KEY_TYPE, 0x7777);
+	GIVES(CKR_ATTRIBUTE_VALUE_INVALID,
+	      p11->C_UnwrapKey(s, &moving_kwp, by, b.p, b.n, own, 2, &back));
+}
+
+/* It asks for what no key of that kind has. */
+static void what_is_wrong_with_the_keys_template_is_its_own(void **state)
+{
+	CK_ATTRIBUTE modulus = { CKA_MODULUS_BITS, &(CK_ULONG) { 1 }, sizeof(CK_ULONG) };
+	CK_MECHANISM gen = { CKM_AES_KEY_GEN, NULL, 0 };
+	CK_ATTRIBUTE t[MOVING_MAX + 2] = { A_ULONG(CKA_VALUE_LEN, 32),
+					   A_BYTES(CKA_UNWRAP_TEMPLATE, &modulus, sizeof modulus) };
+	CK_ULONG n = 2 + moving_template(M_MOVER, t + 2);
+	CK_OBJECT_HANDLE by = 0, back;
+	struct blob b;
+
+	(void)state;
+	OK(p11->C_GenerateKey(s, &gen, t, n, &by));
+	OK(moving_wrap(s, &moving_kwp, by, moving_aes(s, M_TARGET, 32), &b));
+	GIVES(CKR_TEMPLATE_INCONSISTENT,
+	      moving_unwrap(s, &moving_kwp, by, &b, M_SENSITIVE, CKK_AES, &back));
+}
+
 /* ---- associated data: the parameter is that of a message, with the tag in it ---- */
 
 static CK_BYTE nonce[12], tag[16];
@@ -481,6 +532,8 @@ int main(void)
 		CASE(each_argument_has_its_code),
 		CASE(a_secret_must_fit_its_type),
 		CASE(templates_of_the_key_are_kept),
+		CASE(what_is_wrong_with_the_callers_template_is_told),
+		CASE(what_is_wrong_with_the_keys_template_is_its_own),
 		CASE(associated_data_are_part_of_the_wrapping),
 		CASE(the_tag_apart_is_the_one_behind),
 		CASE(a_sealing_has_its_own_parameter),
