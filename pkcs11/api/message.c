@@ -17,6 +17,15 @@ static CK_RV final(CK_SESSION_HANDLE session, enum op_slot slot)
 	return rv_of(e ? e : op_message_final(at.session, slot));
 }
 
+/* For a part of a message. */
+static enum inro_err next_enter(CK_SESSION_HANDLE session, struct entered *at, enum op_slot slot,
+				enum inro_err arguments)
+{
+	enum inro_err e = lib_enter(session, at);
+
+	return e || !arguments ? e : op_message_spoilt(at->session, slot, arguments);
+}
+
 /* ---- encrypt and decrypt ---- */
 
 static enum inro_err need_message(const struct message_in *in)
@@ -55,13 +64,11 @@ static CK_RV crypt_next(CK_SESSION_HANDLE session, enum op_slot slot, const stru
 			struct op_out out, CK_FLAGS flags)
 {
 	SCOPED(entered) at = { 0 };
-	enum inro_err e = lib_enter(session, &at);
 	bool last = (flags & CKF_END_OF_MESSAGE) != 0;
+	enum inro_err bad = need_message(in);
+	enum inro_err e =
+		next_enter(session, &at, slot, bad ? bad : api_need(out.len, "the length"));
 
-	if (!e)
-		e = need_message(in);
-	if (!e)
-		e = api_need(out.len, "the length");
 	return rv_of(e ? e : op_message_crypt_next(at.session, slot, in, out, last));
 }
 
@@ -145,14 +152,19 @@ static enum inro_err no_param(const void *param, CK_ULONG n)
 			  : INRO_OK;
 }
 
+static enum inro_err check_signed(struct bytes param, struct bytes data)
+{
+	enum inro_err e = no_param(param.p, param.n);
+
+	return e ? e : api_need_bytes(data.p, data.n, "the input");
+}
+
 static enum inro_err enter(CK_SESSION_HANDLE session, struct entered *at, struct bytes param,
 			   struct bytes data)
 {
 	enum inro_err e = lib_enter(session, at);
 
-	if (!e)
-		e = no_param(param.p, param.n);
-	return e ? e : api_need_bytes(data.p, data.n, "the input");
+	return e ? e : check_signed(param, data);
 }
 
 static CK_RV message_begin(CK_SESSION_HANDLE session, enum op_slot slot, struct bytes param)
@@ -190,7 +202,8 @@ CK_RV api_C_SignMessageNext(CK_SESSION_HANDLE session, void *param, CK_ULONG par
 			    CK_ULONG n, CK_BYTE *sig, CK_ULONG *len)
 {
 	SCOPED(entered) at = { 0 };
-	enum inro_err e = enter(session, &at, BYTES(param, param_n), BYTES(data, n));
+	enum inro_err e = next_enter(session, &at, OP_MESSAGE_SIGN,
+				     check_signed(BYTES(param, param_n), BYTES(data, n)));
 
 	if (e)
 		return rv_of(e);
@@ -232,7 +245,8 @@ CK_RV api_C_VerifyMessageNext(CK_SESSION_HANDLE session, void *param, CK_ULONG p
 			      CK_BYTE *data, CK_ULONG n, CK_BYTE *sig, CK_ULONG sig_n)
 {
 	SCOPED(entered) at = { 0 };
-	enum inro_err e = enter(session, &at, BYTES(param, param_n), BYTES(data, n));
+	enum inro_err e = next_enter(session, &at, OP_MESSAGE_VERIFY,
+				     check_signed(BYTES(param, param_n), BYTES(data, n)));
 
 	if (e)
 		return rv_of(e);

@@ -19,6 +19,13 @@ enum inro_err op_message_over(struct op *op, enum inro_err e)
 	return e ? e : again;
 }
 
+enum inro_err op_message_spoilt(struct session *s, enum op_slot slot, enum inro_err e)
+{
+	struct op *op = s->ops[slot];
+
+	return op && op->use.mech && op->parts ? op_message_over(op, e) : e;
+}
+
 enum inro_err op_message_get(struct session *s, enum op_slot slot, bool parts, struct op **ret)
 {
 	enum inro_err e = op_get(s, slot, ret);

@@ -39,6 +39,9 @@ MUST_CHECK enum inro_err op_message_sign(struct session *s, bool parts, struct b
 MUST_CHECK enum inro_err op_message_verify(struct session *s, bool parts, struct bytes data,
 					   struct bytes sig);
 
+/* What is wrong with the arguments of a part ends its message, if one has begun; its value is the
+ * error. */
+MUST_CHECK enum inro_err op_message_spoilt(struct session *s, enum op_slot slot, enum inro_err e);
 /* Ends it all: INRO_E_OP_NOT_INITIALIZED when there is nothing to end. */
 MUST_CHECK enum inro_err op_message_final(struct session *s, enum op_slot slot);
 

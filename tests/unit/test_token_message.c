@@ -412,6 +412,28 @@ static void the_other_aeads(void **state)
 	mech.mechanism = CKM_AES_GCM;
 }
 
+/* What is wrong with a part ends its message and nothing else. */
+static void wrong_arguments_end_a_message(void **state)
+{
+	CK_ULONG n = sizeof room;
+
+	(void)state;
+	begin();
+	for (int encrypts = 0; encrypts < 2; encrypts++) {
+		OK((encrypts ? p11_3->C_EncryptMessageBegin : p11_3->C_DecryptMessageBegin)(
+			s, &gcm, sizeof gcm, NULL, 0));
+		GIVES(CKR_ARGUMENTS_BAD, next(encrypts, NULL, 5, room, &n, false));
+		GIVES(CKR_OPERATION_NOT_INITIALIZED, next(encrypts, text, 5, room, &n, false));
+		OK((encrypts ? p11_3->C_EncryptMessageBegin : p11_3->C_DecryptMessageBegin)(
+			s, &gcm, sizeof gcm, NULL, 0));
+		GIVES(CKR_ARGUMENTS_BAD, next(encrypts, text, 5, room, NULL, false));
+		GIVES(CKR_OPERATION_NOT_INITIALIZED, next(encrypts, text, 5, room, &n, false));
+	}
+	n = sizeof room;
+	OK(encrypt(&gcm, sizeof gcm, 50, &n));
+	OK(decrypt(&gcm, sizeof gcm, 50, &n));
+}
+
 /* ---- signed ---- */
 
 static void signed_messages(void **state)
@@ -452,6 +474,28 @@ static void signed_messages(void **state)
 	GIVES(CKR_OPERATION_NOT_INITIALIZED, p11_3->C_MessageSignFinal(s));
 }
 
+static void wrong_arguments_end_a_signed_message(void **state)
+{
+	CK_MECHANISM m = { .mechanism = CKM_SHA256_HMAC };
+	uint8_t sig[32];
+	CK_ULONG n = sizeof sig;
+
+	(void)state;
+	OK(p11_3->C_MessageSignInit(s, &m, mac));
+	OK(p11_3->C_MessageVerifyInit(s, &m, mac));
+	OK(p11_3->C_SignMessageBegin(s, NULL, 0));
+	GIVES(CKR_ARGUMENTS_BAD, p11_3->C_SignMessageNext(s, NULL, 0, NULL, 5, NULL, NULL));
+	GIVES(CKR_OPERATION_NOT_INITIALIZED,
+	      p11_3->C_SignMessageNext(s, NULL, 0, text, 5, NULL, NULL));
+	OK(p11_3->C_SignMessage(s, NULL, 0, text, 50, sig, &n));
+	OK(p11_3->C_VerifyMessageBegin(s, NULL, 0));
+	GIVES(CKR_MECHANISM_PARAM_INVALID,
+	      p11_3->C_VerifyMessageNext(s, text, 4, text, 5, NULL, 0));
+	GIVES(CKR_OPERATION_NOT_INITIALIZED,
+	      p11_3->C_VerifyMessageNext(s, NULL, 0, text, 5, NULL, 0));
+	OK(p11_3->C_VerifyMessage(s, NULL, 0, text, 50, sig, n));
+}
+
 static void messages_end_with_the_login(void **state)
 {
 	CK_MECHANISM m = { .mechanism = CKM_SHA256_HMAC };
@@ -481,7 +525,9 @@ int main(void)
 		cmocka_unit_test_setup(parts_give_what_one_step_gives, fresh),
 		cmocka_unit_test_setup(a_question_takes_no_part, fresh),
 		cmocka_unit_test_setup(the_other_aeads, fresh),
+		cmocka_unit_test_setup(wrong_arguments_end_a_message, fresh),
 		cmocka_unit_test_setup(signed_messages, fresh),
+		cmocka_unit_test_setup(wrong_arguments_end_a_signed_message, fresh),
 		cmocka_unit_test_setup(messages_end_with_the_login, fresh),
 	};
 
