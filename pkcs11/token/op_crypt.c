@@ -25,12 +25,14 @@ static bool decrypts(const struct op *op)
 	return op_kinds[op->slot].use == USE_DECRYPT;
 }
 
-/* RSA: what goes in shows in the result; what comes out of encryption fills the modulus. */
+/* RSA: what goes in shows in the result; what comes out of encryption fills the modulus.  A signature
+ * is looked at before the room for what is in it (PKCS#11 3.2 5.15.6). */
 static struct bound pair_bound(const struct op *op)
 {
-	bool opens = decrypts(op) || op_kinds[op->slot].use == USE_VERIFY_RECOVER;
-
-	return (struct bound) { op->out_n, !opens || op->use.mech->type == CKM_RSA_X_509 };
+	if (op_kinds[op->slot].use == USE_VERIFY_RECOVER)
+		return (struct bound) { op->out_n, false };
+	return (struct bound) { op->out_n,
+				!decrypts(op) || op->use.mech->type == CKM_RSA_X_509 };
 }
 
 static enum inro_err bound_of(struct op *op, size_t n, struct bound *ret)

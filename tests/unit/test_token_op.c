@@ -258,6 +258,32 @@ static void signatures_with_their_data(void **state)
 	GIVES(CKR_KEY_FUNCTION_NOT_PERMITTED, p11->C_SignInit(s, &m, rsa.private));
 }
 
+/* Also where the size of what is in it is known before. */
+static void a_bad_signature_is_told_before_the_room(void **state)
+{
+	CK_MECHANISM_TYPE raw = CKM_RSA_X_509;
+	CK_ATTRIBUTE public[] = { A_ULONG(CKA_MODULUS_BITS, 2048),
+				  A_BOOL(CKA_VERIFY_RECOVER, CK_TRUE),
+				  A_BYTES(CKA_ALLOWED_MECHANISMS, &raw, sizeof raw) };
+	CK_MECHANISM gen = { .mechanism = CKM_RSA_PKCS_KEY_PAIR_GEN }, m = { .mechanism = raw };
+	CK_ULONG len = 10;
+	struct module_pair pair;
+
+	(void)state;
+	OK(p11->C_GenerateKeyPair(s, &gen, public, 3, NULL, 0, &pair.public, &pair.private));
+	memset(room, 0, 256);
+	OK(p11->C_VerifyRecoverInit(s, &m, pair.public));
+	GIVES(CKR_SIGNATURE_LEN_RANGE, p11->C_VerifyRecover(s, room, 255, back, &len));
+	OK(p11->C_VerifyRecoverInit(s, &m, pair.public));
+	OK(p11->C_VerifyRecover(s, room, 256, NULL, &len));
+	assert_int_equal(len, 256);
+	len = 255;
+	GIVES(CKR_BUFFER_TOO_SMALL, p11->C_VerifyRecover(s, room, 256, back, &len));
+	assert_int_equal(len, 256);
+	OK(p11->C_VerifyRecover(s, room, 256, back, &len));
+	assert_memory_equal(back, room, 256);
+}
+
 /* ---- the signature first ---- */
 
 static void the_signature_first(void **state)
@@ -500,6 +526,7 @@ int main(void)
 		cmocka_unit_test_setup(many_put_aside, fresh),
 		cmocka_unit_test_setup(a_key_in_a_digest, fresh),
 		cmocka_unit_test_setup(signatures_with_their_data, fresh),
+		cmocka_unit_test_setup(a_bad_signature_is_told_before_the_room, fresh),
 		cmocka_unit_test_setup(the_signature_first, fresh),
 		cmocka_unit_test_setup(each_use_takes_a_login, fresh),
 		cmocka_unit_test_setup(which_error_comes_first, fresh),
