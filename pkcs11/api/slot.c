@@ -342,16 +342,16 @@ static enum inro_err may_set_pin(CK_SESSION_HANDLE session, uint8_t name[STORE_M
 
 	if (e)
 		return e;
-	if (!session_is_rw(at.session))
-		return err_set(INRO_E_SESSION_READ_ONLY,
-			       "a PIN is changed in a read-write session");
 	token_lock(at.session->token);
-	*ret = token_whose_pin(at.session->token);
-	if (ret->name.n > 0)
-		memcpy(name, ret->name.p, ret->name.n);
-	ret->name.p = name;
+	e = session_may_write(at.session, true, false);
+	if (!e) {
+		*ret = token_whose_pin(at.session->token);
+		if (ret->name.n > 0)
+			memcpy(name, ret->name.p, ret->name.n);
+		ret->name.p = name;
+	}
 	token_unlock(at.session->token);
-	return INRO_OK;
+	return e;
 }
 
 static enum inro_err set_pin(CK_SESSION_HANDLE session, struct bytes given_old,

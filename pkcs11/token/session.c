@@ -35,6 +35,9 @@ CK_STATE session_state(const struct session *s)
 
 enum inro_err session_may_write(const struct session *s, bool token_object, bool private)
 {
+	/* before what the session says: PKCS#11 3.2 5.1.6 */
+	if (token_object && store_is_read_only(s->token->store))
+		return err_set(INRO_E_TOKEN_WRITE_PROTECTED, "the token can only be read here");
 	if (token_object && !session_is_rw(s))
 		return err_set(INRO_E_SESSION_READ_ONLY, "the session is read-only");
 	if (private && s->token->login != CKU_USER)

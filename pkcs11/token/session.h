@@ -65,8 +65,8 @@ CK_STATE session_state(const struct session *s);
 MUST_CHECK enum inro_err session_may_be(const struct session *s, const struct attrs *attrs);
 /* The same for a new object; private keys are the user's whatever CKA_PRIVATE says. */
 MUST_CHECK enum inro_err session_may_keep(const struct session *s, const struct object *o);
-/* Whether it may make or change such an object: INRO_E_SESSION_READ_ONLY, INRO_E_LOGIN.  The
- * token's lock held. */
+/* Whether it may make or change such an object: INRO_E_TOKEN_WRITE_PROTECTED,
+ * INRO_E_SESSION_READ_ONLY, INRO_E_LOGIN.  The token's lock held. */
 MUST_CHECK enum inro_err session_may_write(const struct session *s, bool token_object,
 					   bool private);
 

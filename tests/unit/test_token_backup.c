@@ -343,6 +343,13 @@ static void keys_of_read_only_tokens_are_used(void **state)
 	GIVES(CKR_TOKEN_WRITE_PROTECTED, p11->C_CreateObject(s, data, 2, &o));
 	GIVES(CKR_TOKEN_WRITE_PROTECTED,
 	      p11->C_SetPIN(s, module_pin(USER_PIN), 6, module_pin("222222"), 6));
+	CK_SESSION_HANDLE ro = module_open(slot, false);
+
+	/* of the two reasons the token's */
+	GIVES(CKR_TOKEN_WRITE_PROTECTED, p11->C_CreateObject(ro, data, 2, &o));
+	GIVES(CKR_TOKEN_WRITE_PROTECTED,
+	      p11->C_SetPIN(ro, module_pin(USER_PIN), 6, module_pin("222222"), 6));
+	OK(p11->C_CloseSession(ro));
 	for (int i = 0; i < 10; i++)
 		GIVES(CKR_PIN_INCORRECT, module_login(s, CKU_USER, "000000"));
 	GIVES(CKR_PIN_LOCKED, module_login(s, CKU_USER, USER_PIN)); /* from this program */
