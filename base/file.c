@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -48,6 +49,30 @@ char *file_join(const char *dir, const char *name)
 	char *s = NULL;
 
 	return asprintf(&s, "%s/%s", dir, name) < 0 ? NULL : s;
+}
+
+enum inro_err file_uri_path(const char *said, const char **ret)
+{
+	static const char scheme[] = "file:", here[] = "localhost";
+	const size_t n = strlen(scheme);
+	bool is_uri = strncasecmp(said, scheme, n) == 0;
+	const char *path = is_uri ? said + n : said;
+
+	if (is_uri && strncmp(path, "//", 2) == 0) {
+		const char *host = path + 2;
+
+		path = host + strcspn(host, "/");
+		if (path != host && ((size_t)(path - host) != strlen(here) ||
+				     strncasecmp(host, here, strlen(here)) != 0))
+			return err_set(INRO_E_UNSUPPORTED,
+				       "'%.*s' in %s is a host, and only files of this one are "
+				       "read: write file:/PATH",
+				       (int)(path - host), host, said);
+	}
+	if (!*path)
+		return err_set(INRO_E_ARG, "'%s' names no file: write file:/PATH", said);
+	*ret = path;
+	return INRO_OK;
 }
 
 enum inro_err file_stdin(int *ret_fd)

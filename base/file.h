@@ -67,6 +67,11 @@ enum inro_err file_err(int err, const char *path);
 /* The code alone; INRO_E_IO for what has none of its own. */
 enum inro_err file_err_code(int err);
 
+/* The path that a text of a person's names, within that text: itself, or what follows file:, also as file:///PATH and
+ * file://localhost/PATH (RFC 8089, section 2; scheme and host in any case).  No %XX is decoded in it, as libcrypto's
+ * loader of files decodes none.  INRO_E_UNSUPPORTED for another host; INRO_E_ARG where no path is left. */
+MUST_CHECK enum inro_err file_uri_path(const char *said, const char **ret);
+
 /* dir + "/" + name in memory of the caller's; NULL when there is none. */
 char *file_join(const char *dir, const char *name);
 

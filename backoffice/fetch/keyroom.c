@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "backoffice/fetch/tls_lib.h"
@@ -214,20 +213,6 @@ static EVP_PKEY *first_key(OSSL_STORE_CTX *store, bool in_file, const struct ask
 	return found;
 }
 
-/* As libcrypto's own loader of files takes it. */
-static const char *path_of(const char *uri)
-{
-	static const char *const roots[] = { "//localhost/", "///" };
-
-	if (strncasecmp(uri, "file:", 5) != 0)
-		return uri;
-	uri += 5;
-	for (size_t i = 0; i < ARRAY_LEN(roots); i++)
-		if (strncasecmp(uri, roots[i], strlen(roots[i])) == 0)
-			return uri + strlen(roots[i]) - 1;
-	return uri;
-}
-
 /* What is looked through for a key: of a file no more than a key can be. */
 struct source {
 	OSSL_STORE_CTX *store;
@@ -245,13 +230,16 @@ static void source_clear(struct source *s)
 static enum inro_err source_open(const struct keyroom *r, const char *uri, const UI_METHOD *ui,
 				 struct asking *a, struct source *s)
 {
+	const char *path = NULL;
 	enum inro_err e;
 
 	if (p11_uri_is(uri)) {
 		s->store = OSSL_STORE_open_ex(uri, r->lib, NULL, ui, a, NULL, NULL, NULL);
 		return INRO_OK; /* libcrypto says why there is none */
 	}
-	e = file_read(path_of(uri), KEY_MAX, &s->content);
+	e = file_uri_path(uri, &path);
+	if (e == INRO_OK)
+		e = file_read(path, KEY_MAX, &s->content);
 	if (e)
 		return e;
 	s->bio = BIO_new_mem_buf(s->content.p, (int)s->content.n);

@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/file.h"
 
@@ -111,26 +110,10 @@ CK_ULONG p11_uri_template(const struct p11_uri *u, CK_ATTRIBUTE *out, CK_OBJECT_
 
 enum inro_err p11_pin_path(const char *source, const char **ret)
 {
-	const char *path = source, *host;
-	int n;
-
 	if (*source == '|')
 		return err_set(INRO_E_UNSUPPORTED, "a pin-source that is a program is not run; "
 						   "name a file");
-	if (strncasecmp(source, "file:", 5) == 0)
-		path = source + 5;
-	if (path != source && strncmp(path, "//", 2) == 0) { /* RFC 8089, section 2 */
-		host = path + 2;
-		n = (int)strcspn(host, "/");
-		path = host + n;
-		if (n > 0 && (n != 9 || strncasecmp(host, "localhost", 9) != 0))
-			return err_set(INRO_E_UNSUPPORTED,
-				       "'%.*s' in %s is a host, and only files of this one are "
-				       "read: write file:/PATH",
-				       n, host, source);
-	}
-	*ret = path;
-	return INRO_OK;
+	return file_uri_path(source, ret);
 }
 
 enum inro_err p11_uri_pin(const struct p11_uri *u, struct secret *ret)

@@ -65,9 +65,7 @@ MUST_CHECK enum inro_err p11_uri_name_token(const char *name, struct p11_uri *u)
 /* The class a type names; CK_UNAVAILABLE_INFORMATION for P11_ANY. */
 CK_OBJECT_CLASS p11_uri_class(enum p11_uri_type t);
 
-/* The path that a place of a PIN names: itself, or what follows file:, also as file:///PATH and
- * file://localhost/PATH (RFC 8089, section 2).  It is within `source`.  INRO_E_UNSUPPORTED for another
- * host, and for a program ("|..."). */
+/* The path that a place of a PIN names, as file_uri_path(); INRO_E_UNSUPPORTED for a program ("|...") too. */
 MUST_CHECK enum inro_err p11_pin_path(const char *source, const char **ret);
 
 /* pin-value, else pin-source (as p11_pin_path(); nothing is executed).

@@ -178,6 +178,9 @@ static void test_secret_refs(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
 		FAILS(INRO_E_ARG, secret_ref_check(bad[i]));
+	FAILS(INRO_E_UNSUPPORTED, secret_ref_check("file://host/etc/pw"));
+	FAILS(INRO_E_UNSUPPORTED, secret_ref_read("file://host/etc/pw", &s));
+	OK(secret_ref_check("file://localhost/etc/pw"));
 	FAILS(INRO_E_CONFIG, secret_ref_read("env:NO_SUCH_NAME_HERE", &s));
 	assert_int_not_equal(secret_ref_read("file:no such file", &s), INRO_OK);
 	unsetenv("CREDENTIALS_DIRECTORY");

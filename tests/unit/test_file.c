@@ -560,6 +560,54 @@ static void test_err(void **state)
 	assert_string_equal(err_detail(INRO_E_IO), "x: Input/output error");
 }
 
+static void assert_path(const char *said, const char *want)
+{
+	const char *path = NULL;
+
+	OK(file_uri_path(said, &path));
+	assert_string_equal(path, want);
+	assert_true(path >= said && path <= said + strlen(said));
+}
+
+static void assert_no_path(const char *said, enum inro_err why, const char *told)
+{
+	const char *path = NULL;
+
+	assert_int_equal(file_uri_path(said, &path), why);
+	assert_non_null(strstr(err_detail(why), told));
+	assert_null(path);
+}
+
+static void test_uri_path(void **state)
+{
+	static const char *const empty[] = { "", "file:", "FILE:", "file://", "file://localhost" };
+	static const char *const elsewhere[] = { "file://host/x",	    "file://host",	  "file://localhost.example/x",
+						 "file://local/x",	    "file://127.0.0.1/x", "file://localhost:1/x",
+						 "file://user@localhost/x", "file://%2fx" };
+
+	(void)state;
+	assert_path("/x", "/x");
+	assert_path("x", "x");
+	assert_path("//no/uri", "//no/uri");
+	assert_path("files:/x", "files:/x");
+	assert_path("file", "file");
+	assert_path("file:/x", "/x");
+	assert_path("file:x", "x");
+	assert_path("file:x//y", "x//y");
+	assert_path("file:///x", "/x");
+	assert_path("file:////x", "//x");
+	assert_path("file://localhost/x", "/x");
+	assert_path("FiLe://LocalHost/X", "/X");
+	assert_path("file:/a%20b%00", "/a%20b%00");
+	assert_path("file://localhost/%2f", "/%2f");
+	for (size_t i = 0; i < ARRAY_LEN(empty); i++)
+		assert_no_path(empty[i], INRO_E_ARG, "names no file");
+	for (size_t i = 0; i < ARRAY_LEN(elsewhere); i++) {
+		assert_no_path(elsewhere[i], INRO_E_UNSUPPORTED, "is a host");
+		assert_no_path(elsewhere[i], INRO_E_UNSUPPORTED, elsewhere[i]);
+	}
+}
+
 static void test_join(void **state)
 {
 	AUTO(free_chars) char *path = file_join("a", "b");
@@ -588,6 +636,7 @@ int main(void)
 		cmocka_unit_test(test_lock),
 		cmocka_unit_test(test_give),
 		cmocka_unit_test(test_err),
+		cmocka_unit_test(test_uri_path),
 		cmocka_unit_test(test_join),
 	};
 

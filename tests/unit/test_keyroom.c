@@ -84,7 +84,11 @@ static void a_file_has_many_names(void **state)
 	snprintf(uri, sizeof uri, "file://%s", path);
 	expect(uri, NULL);
 	refuse("file:/nothing/there", "/nothing/there");
-	refuse("file://elsewhere/key.pem", "//elsewhere/key.pem");
+	refuse("file://elsewhere/key.pem", "'elsewhere' in file://elsewhere/key.pem is a host");
+	refuse("file:", "names no file");
+	path = key_file("a%20key.pem", 0, NULL);
+	snprintf(uri, sizeof uri, "file://localhost%s", path);
+	expect(uri, NULL);
 }
 
 static void a_passphrase_is_asked_for_once(void **state)

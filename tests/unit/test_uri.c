@@ -247,20 +247,14 @@ static void test_pin_source(void **state)
 	assert_null(pin.p);
 }
 
-/* A file of this machine: of others none is read, nor a path made of the host. */
 static void test_pin_source_elsewhere(void **state)
 {
-	static const char *const elsewhere[] = { "file://localhost.example/etc/pin", "file://local/etc/pin",
-						 "file://127.0.0.1/etc/pin", "file://localhost:1/etc/pin",
-						 "file://etc/pin" };
 	const char *path = NULL;
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(elsewhere); i++) {
-		assert_int_equal(p11_pin_path(elsewhere[i], &path), INRO_E_UNSUPPORTED);
-		assert_non_null(strstr(err_detail(INRO_E_UNSUPPORTED), "is a host"));
-		assert_non_null(strstr(err_detail(INRO_E_UNSUPPORTED), elsewhere[i]));
-	}
+	assert_int_equal(p11_pin_path("file://etc/pin", &path), INRO_E_UNSUPPORTED);
+	assert_non_null(strstr(err_detail(INRO_E_UNSUPPORTED), "'etc' in file://etc/pin is a host"));
+	assert_int_equal(p11_pin_path("file:", &path), INRO_E_ARG);
 	assert_null(path);
 	OK(p11_pin_path("file:pin", &path));
 	assert_string_equal(path, "pin");

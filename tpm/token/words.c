@@ -341,8 +341,11 @@ enum inro_err words_write(const struct words *w, struct buf *ret)
 /* A file that is not there is no token that is not there: never INRO_E_NOT_FOUND. */
 static enum inro_err auth_from(const char *whose, const char *word, struct secret *ret)
 {
-	enum inro_err e = word[0] ? file_read_secret(word + strlen("file:"), ret) : INRO_OK;
+	const char *path = NULL;
+	enum inro_err e = word[0] ? file_uri_path(word, &path) : INRO_OK;
 
+	if (!e && path)
+		e = file_read_secret(path, ret);
 	if (!e)
 		return e;
 	return err_set(e == INRO_E_NOT_FOUND ? INRO_E_CONFIG : e, "%s of the TPM: %s", whose,

@@ -60,10 +60,22 @@ static int kind_of(const char *ref)
 	return -1;
 }
 
+/* What is read by its kind: of a file its path. */
+static enum inro_err named(const char *ref, int k, const char **ret)
+{
+	if (kinds[k].read == from_file)
+		return file_uri_path(ref, ret);
+	*ret = ref + strlen(kinds[k].scheme);
+	return INRO_OK;
+}
+
 enum inro_err secret_ref_check(const char *ref)
 {
-	if (kind_of(ref) >= 0)
-		return INRO_OK;
+	int k = kind_of(ref);
+	const char *name;
+
+	if (k >= 0)
+		return named(ref, k, &name);
 	/* Not what it says: it may be a password. */
 	return err_set(INRO_E_ARG, "where a password is, is said as file:PATH, env:NAME or "
 				   "credential:NAME");
@@ -71,7 +83,9 @@ enum inro_err secret_ref_check(const char *ref)
 
 enum inro_err secret_ref_read(const char *ref, struct secret *ret)
 {
+	const char *name = NULL;
 	int k = kind_of(ref);
+	enum inro_err e = k < 0 ? secret_ref_check(ref) : named(ref, k, &name);
 
-	return k < 0 ? secret_ref_check(ref) : kinds[k].read(ref + strlen(kinds[k].scheme), ret);
+	return e == INRO_OK ? kinds[k].read(name, ret) : e;
 }

@@ -9,7 +9,7 @@
 
 #include "base/secret.h"
 
-/* INRO_E_ARG: none of these kinds. */
+/* INRO_E_ARG: none of these kinds; of a file also as file_uri_path(). */
 MUST_CHECK enum inro_err secret_ref_check(const char *ref);
 /* INRO_E_CONFIG says what is not there. */
 MUST_CHECK enum inro_err secret_ref_read(const char *ref, struct secret *ret);
