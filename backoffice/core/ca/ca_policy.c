@@ -169,8 +169,9 @@ static enum inro_err check_policy(const struct ca *ca, const struct ca_policy *p
 	return e;
 }
 
-/* Has the present key certified anybody but its own CA? */
-static enum inro_err has_issued(struct core *c, const struct ca *ca, bool *ret)
+/* Has the present key certified anybody but its own CA?  What was certified names another list: by RFC 5280 6.3.3 (b)
+ * one that says of itself that it is for another address, or without its certificates, is none for it. */
+static enum inro_err check_unused(struct core *c, const struct ca *ca)
 {
 	const struct store_cond conds[] = {
 		{ .field = "ca", .number = ca->id },
@@ -181,24 +182,13 @@ static enum inro_err has_issued(struct core *c, const struct ca *ca, bool *ret)
 	SCOPED(credential) rec = { 0 };
 	enum inro_err e = store_find(c->store, &q, &rec);
 
-	*ret = e == INRO_OK;
-	return e == INRO_E_NOT_FOUND ? INRO_OK : e;
-}
-
-/* What was certified before names another list: by RFC 5280 6.3.3 (b) one that says of itself that it is for another
- * address, or without its certificates, is none for it. */
-static enum inro_err check_unused(struct core *c, const struct ca *ca)
-{
-	bool issued = false;
-	enum inro_err e = has_issued(c, ca, &issued);
-
-	if (e == INRO_OK && issued)
-		return err_set(INRO_E_STATE,
-			       "CA '%s' has issued certificates that name its lists as they are; how these are divided, "
-			       "and where divided ones are, can be said only before that, or for another key (inro ca "
-			       "rollover)",
-			       ca->name);
-	return e;
+	if (e != INRO_OK)
+		return e == INRO_E_NOT_FOUND ? INRO_OK : e;
+	return err_set(INRO_E_STATE,
+		       "CA '%s' has issued certificates that name its lists as they are; how these are divided, "
+		       "and where divided ones are, can be said only before that, or for another key (inro ca "
+		       "rollover)",
+		       ca->name);
 }
 
 static enum inro_err put_member(json_t *doc, const struct member *m, struct ca_policy *p)
