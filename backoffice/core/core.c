@@ -149,6 +149,8 @@ bool core_is_rows_fault(enum inro_err e)
 	return e != INRO_OK;
 }
 
+#define CHANGE_LOT 1000 /* rows in memory at one time */
+
 struct gather {
 	size_t size, n, cap;
 	char *items;
@@ -185,6 +187,37 @@ enum inro_err core_all(struct core *c, const struct record_type *t, const struct
 	*ret = g.items;
 	*ret_n = g.n;
 	return INRO_OK;
+}
+
+static enum inro_err change_lot(struct core *c, const struct record_type *t, const struct store_query *q,
+				core_change *change, const void *arg, size_t *ret_n)
+{
+	void *rows = NULL;
+	size_t n = 0;
+	enum inro_err e = core_all(c, t, q, &rows, &n);
+
+	for (size_t i = 0; e == INRO_OK && i < n; i++) {
+		void *row = (char *)rows + i * t->size;
+
+		change(row, arg);
+		e = store_update_row(c->store, t, row);
+	}
+	list_free(t, rows, n);
+	*ret_n = n;
+	return e;
+}
+
+enum inro_err core_change_all(struct core *c, const struct record_type *t, const struct store_query *q,
+			      core_change *change, const void *arg)
+{
+	struct store_query lot = *q;
+	size_t n = CHANGE_LOT;
+	enum inro_err e = INRO_OK;
+
+	lot.limit = CHANGE_LOT;
+	while (e == INRO_OK && n == CHANGE_LOT)
+		e = change_lot(c, t, &lot, change, arg, &n);
+	return e;
 }
 
 void list_free(const struct record_type *t, void *items, size_t n)

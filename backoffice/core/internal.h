@@ -162,6 +162,11 @@ MUST_CHECK enum inro_err core_numbered(struct core *c, const struct record_type 
 /* Every row. */
 MUST_CHECK enum inro_err core_all(struct core *c, const struct record_type *t,
 				  const struct store_query *q, void **ret, size_t *ret_n);
+/* Writes every row of q (without a limit) as `change` leaves it, after which q has it no more; within a write
+ * transaction, some at a time. */
+typedef void core_change(void *record, const void *arg);
+MUST_CHECK enum inro_err core_change_all(struct core *c, const struct record_type *t, const struct store_query *q,
+					 core_change *change, const void *arg);
 void list_free(const struct record_type *t, void *items, size_t n);
 
 /* Characters of a name: 1 to max of [A-Za-z0-9] and those in `more`, not only dots.  INRO_E_ARG. */

@@ -114,22 +114,27 @@ struct accepting {
 };
 
 /* By time it can't be told any more what a complete list from then has had: all is repeated until there is another. */
+static void forget_scope(void *record, const void *arg)
+{
+	(void)arg;
+	((struct crl_scope *)record)->full_at = ISSUE_TIME_EVER;
+}
+
 static enum inro_err forget_scopes_ahead(struct core *c, int64_t now)
 {
 	const struct store_cond ahead = { .field = "full_at", .op = STORE_GT, .number = now };
-	const struct store_query q = { .conds = &ahead, .n = 1 };
-	void *rows = NULL;
-	size_t n = 0;
-	enum inro_err e = core_all(c, &crl_scope_type, &q, &rows, &n); /* of all tenants */
+	const struct store_query q = { .conds = &ahead, .n = 1 }; /* of all tenants */
 
-	for (size_t i = 0; e == INRO_OK && i < n; i++) {
-		struct crl_scope *s = (struct crl_scope *)rows + i;
+	return core_change_all(c, &crl_scope_type, &q, forget_scope, NULL);
+}
 
-		s->full_at = ISSUE_TIME_EVER;
-		e = store_update(c->store, s);
-	}
-	list_free(&crl_scope_type, rows, n);
-	return e;
+static void forget_list(void *record, const void *arg)
+{
+	struct ca *ca = record;
+
+	(void)arg;
+	ca->crl_at = 0;
+	ca->updated_ms = clock_now_ms();
 }
 
 /* Another's lists bear their own CA's time. */
@@ -139,20 +144,9 @@ static enum inro_err forget_cas_ahead(struct core *c, int64_t now)
 		{ .field = "kind", .number = CA_LOCAL },
 		{ .field = "crl_at", .op = STORE_GT, .number = now },
 	};
-	const struct store_query q = { STORE_WHERE(ahead) };
-	void *rows = NULL;
-	size_t n = 0;
-	enum inro_err e = core_all(c, &ca_type, &q, &rows, &n); /* of all tenants */
+	const struct store_query q = { STORE_WHERE(ahead) }; /* of all tenants */
 
-	for (size_t i = 0; e == INRO_OK && i < n; i++) {
-		struct ca *ca = (struct ca *)rows + i;
-
-		ca->crl_at = 0;
-		ca->updated_ms = clock_now_ms();
-		e = store_update(c->store, ca);
-	}
-	list_free(&ca_type, rows, n);
-	return e;
+	return core_change_all(c, &ca_type, &q, forget_list, NULL);
 }
 
 static enum inro_err forget_lists_ahead(struct core *c, int64_t now)

@@ -104,31 +104,16 @@ enum inro_err confirm_sweep(struct core *c)
 
 /* ---- by a clock that was ahead ---- */
 
-static enum inro_err shorten_some(struct core *c, int64_t until, size_t *ret_n)
+static void shorten(void *record, const void *until)
 {
-	const struct store_cond longer = { .field = "confirm_by", .op = STORE_GT, .number = until };
-	const struct store_query q = { .conds = &longer, .n = 1, .limit = SWEEP_MAX };
-	void *rows = NULL;
-	size_t n = 0;
-	enum inro_err e = core_all(c, &credential_type, &q, &rows, &n);
-
-	for (size_t i = 0; e == INRO_OK && i < n; i++) {
-		struct credential *rec = (struct credential *)rows + i;
-
-		rec->confirm_by = until;
-		e = store_update(c->store, rec);
-	}
-	list_free(&credential_type, rows, n);
-	*ret_n = n;
-	return e;
+	((struct credential *)record)->confirm_by = *(const int64_t *)until;
 }
 
 enum inro_err confirm_shorten(struct core *c, int64_t now)
 {
-	size_t n = SWEEP_MAX;
-	enum inro_err e = INRO_OK;
+	const int64_t until = now + CONFIRM_APPROVED;
+	const struct store_cond longer = { .field = "confirm_by", .op = STORE_GT, .number = until };
+	const struct store_query q = { .conds = &longer, .n = 1 };
 
-	while (e == INRO_OK && n == SWEEP_MAX)
-		e = shorten_some(c, now + CONFIRM_APPROVED, &n);
-	return e;
+	return core_change_all(c, &credential_type, &q, shorten, &until);
 }
