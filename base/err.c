@@ -132,24 +132,6 @@ const char *err_name(enum inro_err e)
 	return row(e)->name;
 }
 
-/* Details carry words from outside (labels, paths); a terminal must not be steered by them. */
-static void defuse(char *s)
-{
-	struct bytes in = bytes_of(s);
-
-	while (in.n) {
-		uint32_t c = 0;
-		size_t n = utf8_take(in, &c);
-
-		if (n == 0 || !utf8_is_safe(c)) { /* as many as there were: it stays in its room */
-			n += n == 0;
-			memset(s, '?', n);
-		}
-		s += n;
-		in = BYTES(in.p + n, in.n - n);
-	}
-}
-
 void err_record(enum inro_err e, const char *format, ...)
 {
 	char text[ERR_DETAIL_MAX]; /* the arguments may point into latest.text */
@@ -158,7 +140,7 @@ void err_record(enum inro_err e, const char *format, ...)
 	va_start(ap, format);
 	vsnprintf(text, sizeof text, format, ap);
 	va_end(ap);
-	defuse(text);
+	utf8_defuse(text, utf8_is_safe); /* words from outside (labels, paths): a terminal must not be steered by them */
 	memcpy(latest.text, text, sizeof text);
 	latest.code = e;
 }

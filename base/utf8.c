@@ -1,6 +1,8 @@
 /* utf8 - one character at a time. */
 #include "base/utf8.h"
 
+#include <string.h>
+
 size_t utf8_take(struct bytes s, uint32_t *ret)
 {
 	static const struct {
@@ -39,14 +41,48 @@ size_t utf8_put(uint32_t c, char *out)
 	return n;
 }
 
+bool utf8_is_text(struct bytes s, utf8_may *may)
+{
+	while (s.n) {
+		uint32_t c = 0;
+		size_t n = utf8_take(s, &c);
+
+		if (!n || !c || (may && !may(c)))
+			return false;
+		s = BYTES(s.p + n, s.n - n);
+	}
+	return true;
+}
+
+void utf8_defuse(char *s, utf8_may *may)
+{
+	struct bytes in = bytes_of(s);
+
+	while (in.n) {
+		uint32_t c = 0;
+		size_t n = utf8_take(in, &c);
+
+		if (n == 0 || !may(c)) {
+			n += n == 0;
+			memset(s, '?', n);
+		}
+		s += n;
+		in = BYTES(in.p + n, in.n - n);
+	}
+}
+
 static bool is_direction(uint32_t c)
 {
 	return (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0x200e ||
 	       c == 0x200f || c == 0x061c;
 }
 
+bool utf8_is_plain(uint32_t c)
+{
+	return c >= 0x20 && c != 0x7f && !(c >= 0x80 && c <= 0x9f);
+}
+
 bool utf8_is_safe(uint32_t c)
 {
-	return c >= 0x20 && c != 0x7f && !(c >= 0x80 && c <= 0x9f) && c != 0x2028 && c != 0x2029 &&
-	       !is_direction(c);
+	return utf8_is_plain(c) && c != 0x2028 && c != 0x2029 && !is_direction(c);
 }

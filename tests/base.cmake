@@ -2,7 +2,7 @@
 inro_library(inro_testlib SOURCES lib/scratch.c)
 inro_library(inro_trace SOURCES lib/trace.c LINKS inro_base)
 
-foreach(test ahead bytes clock conf der err file forkgate homedir keyed process rate secret x509)
+foreach(test ahead bytes clock conf der err file forkgate homedir keyed process rate secret utf8 x509)
 	inro_test(unit/test_${test}.c LINKS inro_base inro_testlib)
 endforeach()
 target_link_options(test_file PRIVATE -Wl,--wrap=link,--wrap=fchmod,--wrap=realpath)

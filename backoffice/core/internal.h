@@ -178,10 +178,6 @@ MUST_CHECK enum inro_err core_check_text(const char *what, const char *text, siz
 /* How many of upper case, lower case, digits and others are in it. */
 int64_t core_classes(struct bytes text);
 
-/* Length of the UTF-8 sequence at s (RFC 3629: no overlong forms, no surrogates), 0 when there is
- * none. */
-size_t utf8_length(const unsigned char *s);
-
 /* A JSON object for an event's detail: members are appended, detail_end() closes it.  NULL and ""
  * add nothing. */
 void detail_text(struct buf *d, const char *key, const char *value);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "backoffice/core/internal.h"
+#include "base/utf8.h"
 
 static bool name_char(char x, const char *more)
 {
@@ -24,37 +25,16 @@ enum inro_err core_check_name(const char *what, const char *name, size_t max, co
 	return INRO_OK;
 }
 
-size_t utf8_length(const unsigned char *s)
-{
-	size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-
-	if (n == 0 || s[0] > 0xf4)
-		return 0;
-	for (size_t i = 1; i < n; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return n;
-}
-
 enum inro_err core_check_text(const char *what, const char *text, size_t max)
 {
-	const unsigned char *s = (const unsigned char *)text_or_empty(text);
+	struct bytes s = bytes_of(text_or_empty(text));
 
-	if (strlen((const char *)s) > max)
+	if (s.n > max)
 		return err_set(INRO_E_TOO_BIG, "%s has more than %zu bytes", what, max);
-	while (*s) {
-		size_t n = utf8_length(s);
-		bool control = *s < 0x20 || *s == 0x7f || (*s == 0xc2 && s[1] < 0xa0);
-
-		if (n == 0 || control)
-			return err_set(INRO_E_ARG, "%s has %s in it", what,
-				       n ? "a control character" : "bytes that are not UTF-8");
-		s += n;
-	}
-	return INRO_OK;
+	if (utf8_is_text(s, utf8_is_plain))
+		return INRO_OK;
+	return err_set(INRO_E_ARG, "%s has %s in it", what,
+		       utf8_is_text(s, NULL) ? "a control character" : "bytes that are not UTF-8");
 }
 
 enum { UPPER = 1, LOWER = 2, DIGIT = 4, OTHER = 8 };
@@ -88,31 +68,32 @@ static void add_member(struct buf *d, const char *key)
 }
 
 /* ASCII that stands for itself. */
-static size_t plain_length(const unsigned char *s)
+static size_t plain_length(struct bytes s)
 {
 	size_t n = 0;
 
-	while (s[n] >= 0x20 && s[n] < 0x7f && s[n] != '"' && s[n] != '\\')
+	while (n < s.n && s.p[n] >= 0x20 && s.p[n] < 0x7f && s.p[n] != '"' && s.p[n] != '\\')
 		n++;
 	return n;
 }
 
-static void add_json_text(struct buf *d, const char *text)
+static void add_json_text(struct buf *d, struct bytes s)
 {
-	const unsigned char *s = (const unsigned char *)text;
-	size_t n;
-
 	buf_add_u8(d, '"');
-	for (; *s; s += n ? n : 1) {
-		n = utf8_length(s);
+	while (s.n) {
+		uint32_t c = 0;
+		size_t plain = plain_length(s), n = plain ? plain : utf8_take(s, &c);
+
 		if (n == 0)
 			buf_add_u8(d, '?');
-		else if (*s < 0x20 || *s == 0x7f)
-			buf_addf(d, "\\u%04x", *s);
-		else if (*s == '"' || *s == '\\')
-			buf_addf(d, "\\%c", *s);
+		else if (!plain && (c < 0x20 || c == 0x7f))
+			buf_addf(d, "\\u%04x", (unsigned)c);
+		else if (c == '"' || c == '\\')
+			buf_addf(d, "\\%c", (char)c);
 		else
-			buf_add(d, BYTES(s, n += plain_length(s + n)));
+			buf_add(d, BYTES(s.p, n));
+		n += n == 0;
+		s = BYTES(s.p + n, s.n - n);
 	}
 	buf_add_u8(d, '"');
 }
@@ -122,7 +103,7 @@ void detail_text(struct buf *d, const char *key, const char *value)
 	if (!value || !*value)
 		return;
 	add_member(d, key);
-	add_json_text(d, value);
+	add_json_text(d, bytes_of(value));
 }
 
 void detail_int(struct buf *d, const char *key, int64_t value)

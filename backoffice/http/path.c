@@ -33,17 +33,7 @@ static int take_octet(struct bytes *in, bool plus)
 
 static bool is_clean(const char *text, size_t n, bool slash)
 {
-	struct bytes rest = BYTES(text, n);
-
-	while (rest.n) {
-		uint32_t c;
-		size_t len = utf8_take(rest, &c);
-
-		if (!len || !utf8_is_safe(c) || (c == '/' && !slash))
-			return false;
-		rest = BYTES(rest.p + len, rest.n - len);
-	}
-	return true;
+	return utf8_is_text(BYTES(text, n), utf8_is_safe) && (slash || !memchr(text, '/', n));
 }
 
 bool path_decode(struct bytes in, bool plus, bool slash, char *out)

@@ -13,7 +13,7 @@ bool text_is_utf8(struct bytes s, size_t *ret_n)
 		uint32_t c = 0;
 		size_t length = utf8_take(s, &c);
 
-		if (length == 0 || c < 0x20 || (c >= 0x7f && c < 0xa0))
+		if (length == 0 || !utf8_is_plain(c))
 			return false;
 		s = BYTES(s.p + length, s.n - length);
 	}

@@ -17,7 +17,7 @@ static const struct who the_user = { .type = CKU_USER };
 
 enum sort { LOWER = 1, UPPER = 2, DIGIT = 4, OTHER = 8 };
 
-static unsigned sort_of(uint32_t c)
+static unsigned sort_of(uint8_t c)
 {
 	if (c >= 'a' && c <= 'z')
 		return LOWER;
@@ -31,15 +31,10 @@ static enum inro_err read_text(struct bytes text, const char *what, unsigned *re
 {
 	unsigned classes = 0;
 
-	while (text.n > 0) {
-		uint32_t c = 0;
-		size_t n = text.p[0] == '\0' ? 0 : utf8_take(text, &c);
-
-		if (n == 0)
-			return err_set(INRO_E_PIN_INVALID, "%s is text in UTF-8", what);
-		classes |= sort_of(c);
-		text = BYTES(text.p + n, text.n - n);
-	}
+	if (!utf8_is_text(text, NULL))
+		return err_set(INRO_E_PIN_INVALID, "%s is text in UTF-8", what);
+	for (size_t i = 0; i < text.n; i++)
+		classes |= sort_of(text.p[i]);
 	*ret_classes = classes;
 	return INRO_OK;
 }

@@ -11,17 +11,7 @@
 
 static bool is_utf8(const char *text)
 {
-	struct bytes rest = bytes_of(text);
-
-	while (rest.n) {
-		uint32_t c;
-		size_t n = utf8_take(rest, &c);
-
-		if (!n)
-			return false;
-		rest = BYTES(rest.p + n, rest.n - n);
-	}
-	return true;
+	return utf8_is_text(bytes_of(text), NULL);
 }
 
 static bool is_plain(const char *text)

@@ -96,24 +96,12 @@ static bool is_sjis(const char *line)
 	return n != 0;
 }
 
-static bool is_utf8(const char *line)
-{
-	const unsigned char *s = (const unsigned char *)line;
-	size_t n = 1;
-
-	while (n && *s) {
-		n = utf8_length(s);
-		s += n;
-	}
-	return n != 0;
-}
-
 /* ---- a line ---- */
 
 static enum inro_err line_utf8(char *line, size_t max)
 {
 	(void)max;
-	if (is_utf8(line))
+	if (utf8_is_text(bytes_of(line), NULL))
 		return INRO_OK;
 	return is_sjis(line) ? err_set(INRO_E_SYNTAX,
 				       "the row is not UTF-8; if it is Shift_JIS, as Windows in Japan writes CSV, give "
@@ -123,7 +111,7 @@ static enum inro_err line_utf8(char *line, size_t max)
 
 static enum inro_err not_sjis(const char *line)
 {
-	if (is_utf8(line))
+	if (utf8_is_text(bytes_of(line), NULL))
 		return err_set(INRO_E_SYNTAX, "the row is not Shift_JIS but UTF-8; leave --encoding out");
 	return err_set(INRO_E_SYNTAX, "the row is not Shift_JIS; save the file as UTF-8");
 }

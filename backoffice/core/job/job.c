@@ -9,6 +9,7 @@
 #include "backoffice/core/job/job_record.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/utf8.h"
 
 #define WHY_MAX 255
 
@@ -53,15 +54,9 @@ enum inro_err job_row_add(struct job_run *r, const char *name)
 enum inro_err job_text_set(char **owned, const char *from)
 {
 	enum inro_err e = text_set(owned, from);
-	char *s = *owned;
 
-	while (e == INRO_OK && s && *s) {
-		size_t n = utf8_length((const unsigned char *)s);
-
-		if (n == 0 || (unsigned char)*s < 0x20 || *s == 0x7f)
-			*s = '?';
-		s += n ? n : 1;
-	}
+	if (e == INRO_OK && *owned)
+		utf8_defuse(*owned, utf8_is_plain);
 	return e;
 }
 

@@ -278,19 +278,6 @@ struct place {
 	char text[1024];
 };
 
-/* What PostgreSQL takes: UTF-8 without NUL. */
-static bool is_storable(struct bytes text)
-{
-	uint32_t c = 1;
-
-	for (size_t n; text.n && c; text = BYTES(text.p + n, text.n - n)) {
-		n = utf8_take(text, &c);
-		if (!n)
-			return false;
-	}
-	return c != 0;
-}
-
 static bool is_text_order(const struct record_type *t, const char *order)
 {
 	const struct field *f = order ? record_field(t, order) : NULL;
@@ -315,7 +302,7 @@ static enum inro_err read_place(struct bytes in, const struct record_type *t, st
 	if (e != INRO_OK || in.n || !bytes_equal(name, bytes_of(text_or_empty(order))) || id == 0 ||
 	    id > INT64_MAX || text.n >= sizeof room->text)
 		return err_set(INRO_E_ARG, "this cursor is not of this search");
-	if (is_text_order(t, order) && !is_storable(text))
+	if (is_text_order(t, order) && !utf8_is_text(text, NULL)) /* PostgreSQL takes nothing else */
 		return err_set(INRO_E_ARG, "this cursor is not of this search");
 	snprintf(room->text, sizeof room->text, "%.*s", (int)text.n, (const char *)text.p);
 	q->after = (int64_t)id;
