@@ -33,8 +33,8 @@ static void show_rows(void *arg, const char *table, int64_t rows)
 
 static json_t *report_json(const struct upkeep_report *r)
 {
-	json_t *doc = json_pack("{s:I s:I s:o}", "rows", (json_int_t)r->rows, "events",
-				(json_int_t)r->events, "digest",
+	json_t *doc = json_pack("{s:I s:o s:o}", "rows", (json_int_t)r->rows, "events",
+				r->events == UPKEEP_UNKNOWN ? json_null() : json_integer(r->events), "digest",
 				json_of_hex(BYTES(r->digest, sizeof r->digest)));
 	if (r->later)
 		json_object_set_new(doc, "later",

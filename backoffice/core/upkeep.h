@@ -23,7 +23,7 @@ struct upkeep {
 
 struct upkeep_report {
 	int64_t rows;	    /* of all tables */
-	int64_t events;	    /* of a check: those of the audit */
+	int64_t events;	    /* those of the audit, also of the copy's; UPKEEP_UNKNOWN: what was copied has no number of them */
 	int64_t later;	    /* of a copy: events that came to the source meanwhile, which it has not; UPKEEP_UNKNOWN */
 	uint8_t digest[32]; /* SHA-256 over every field of every row */
 };

@@ -356,8 +356,10 @@ static void add_meanwhile(void *arg, const char *table, int64_t rows)
 	if ((*times)++ == 0) {
 		struct core *writer = office_open(DB);
 		SCOPED(device) d = { 0 };
+		char id[40];
 
-		OK(device_add(writer, "meanwhile", &(struct device_fields) { 0 }, &d));
+		snprintf(id, sizeof id, "meanwhile-%lld", (long long)office_ask(DB, "SELECT count(*) FROM device"));
+		OK(device_add(writer, id, &(struct device_fields) { 0 }, &d));
 		core_close(writer);
 	}
 }
@@ -372,10 +374,11 @@ static void test_written_meanwhile(void **state)
 	(void)state;
 	OK(upkeep_copy(c, office_url("first.db"), &how, &r));
 	assert_int_equal(r.later, 1);
-	assert_int_equal(office_ask("first.db", "SELECT count(*) FROM device WHERE device_id = 'meanwhile'"), 0);
+	assert_int_equal(r.events, office_ask("first.db", "SELECT count(*) FROM event"));
+	assert_int_equal(office_ask("first.db", "SELECT count(*) FROM device WHERE device_id LIKE 'meanwhile-%'"), 0);
 	OK(upkeep_copy(c, office_url("second.db"), &(struct upkeep) { 0 }, &r));
 	assert_int_equal(r.later, 0);
-	assert_int_equal(office_ask("second.db", "SELECT count(*) FROM device WHERE device_id = 'meanwhile'"), 1);
+	assert_int_equal(office_ask("second.db", "SELECT count(*) FROM device WHERE device_id LIKE 'meanwhile-%'"), 1);
 }
 
 /* One that fails leaves no file that the next one would find, and nothing beside it. */
@@ -438,6 +441,36 @@ static void test_backup_is_whole(void **state)
 	FAILS(INRO_E_EXISTS, upkeep_backup(c, b.path, &how, &r));
 }
 
+static void lose_head(void *arg, const char *table, int64_t rows)
+{
+	int64_t *times = arg;
+
+	(void)table;
+	(void)rows;
+	if ((*times)++ != 0)
+		return;
+	office_sql(DB, "CREATE TABLE kept AS SELECT * FROM audit_head");
+	office_sql(DB, "DELETE FROM audit_head");
+}
+
+/* Of what comes to the source meanwhile a backup tells nothing, whatever that is; a copy tells that it can't. */
+static void test_backup_meanwhile(void **state)
+{
+	int64_t times = 0;
+	const struct upkeep busy = { add_meanwhile, &times }, lost = { lose_head, &times };
+	struct upkeep_report r = { 0 };
+
+	(void)state;
+	OK(upkeep_backup(c, scratch_path("busy.db"), &busy, &r));
+	assert_int_equal(r.later, 0);
+	assert_int_equal(times != 0, office_on_postgres());
+	times = 0;
+	OK(upkeep_copy(c, office_url("lost.db"), &lost, &r));
+	assert_int_equal(r.later, UPKEEP_UNKNOWN);
+	office_sql(DB, "INSERT INTO audit_head SELECT * FROM kept");
+	office_sql(DB, "DROP TABLE kept");
+}
+
 /* A form that is not what it was is seen at the first certificate that is stored by it. */
 static void test_another_form(void **state)
 {
@@ -469,6 +502,7 @@ int main(void)
 		cmocka_unit_test(test_written_meanwhile),
 		cmocka_unit_test(test_copy_that_fails),
 		cmocka_unit_test(test_backup_is_whole),
+		cmocka_unit_test(test_backup_meanwhile),
 		cmocka_unit_test(test_another_form),
 	};
 

@@ -178,38 +178,26 @@ static enum inro_err copy_into(struct store *from, struct store *to, const struc
 	return e;
 }
 
-static enum inro_err events_of(struct store *s, int64_t *ret)
+enum inro_err transfer_events(struct store *s, int64_t *ret)
 {
 	SCOPED(audit_head) head = { 0 };
 	enum inro_err e = store_get(s, 1, &head);
 
-	*ret = head.count;
+	if (e == INRO_OK)
+		*ret = head.count;
 	return e;
-}
-
-/* What came to the source while it was copied.  The copy is there, also when that can't be told. */
-static int64_t count_later(struct store *from, int64_t copied)
-{
-	int64_t now = 0;
-
-	if (events_of(from, &now) != INRO_OK)
-		return UPKEEP_UNKNOWN;
-	return now > copied ? now - copied : 0;
 }
 
 enum inro_err transfer_copy(struct store *from, struct store *to, const struct upkeep *how,
 			    struct upkeep_report *ret)
 {
-	int64_t copied = 0;
-	bool counts;
 	enum inro_err e = store_begin(from, STORE_READ);
 
 	if (e != INRO_OK)
 		return e;
-	counts = events_of(from, &copied) == INRO_OK; /* a damaged database may have no number, and is copied as it is */
+	if (transfer_events(from, &ret->events) != INRO_OK)
+		ret->events = UPKEEP_UNKNOWN; /* a damaged database may have no number, and is copied as it is */
 	e = copy_into(from, to, how, ret);
 	store_rollback(from);
-	if (e == INRO_OK && counts)
-		ret->later = count_later(from, copied);
 	return e;
 }

@@ -13,7 +13,9 @@ MUST_CHECK enum inro_err transfer_check(struct store *s, const struct upkeep *ho
 					struct upkeep_report *ret);
 /* INRO_E_EXISTS unless there is in it what a new one has, and no more. */
 MUST_CHECK enum inro_err transfer_is_empty(struct store *to);
-/* Copies and compares, as upkeep_copy(); *ret is what both have. */
+/* How many events the audit counts. */
+MUST_CHECK enum inro_err transfer_events(struct store *s, int64_t *ret);
+/* Copies and compares, as upkeep_copy(); *ret is what both have, and says nothing of what came later. */
 MUST_CHECK enum inro_err transfer_copy(struct store *from, struct store *to,
 				       const struct upkeep *how, struct upkeep_report *ret);
 

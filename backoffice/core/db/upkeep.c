@@ -203,28 +203,43 @@ static enum inro_err copy_to_url(struct core *c, const char *url, const char *ac
 	return e == INRO_OK ? copy_to(c, to, action, how, ret) : e;
 }
 
+static enum inro_err copy(struct core *c, const char *url, const char *action, const struct upkeep *how,
+			  struct upkeep_report *ret)
+{
+	const char *path = store_url_path(url);
+	struct stat st;
+	enum inro_err e;
+
+	if (!path || lstat(path, &st) == 0 || errno != ENOENT)
+		return copy_to_url(c, url, action, how, ret);
+	e = file_check_target(path);
+	return e == INRO_OK ? copy_to_file(c, path, action, how, ret) : e;
+}
+
+/* What came to the source while it was copied.  The copy is there, also when that can't be told. */
+static void count_later(struct core *c, struct upkeep_report *ret)
+{
+	int64_t now = 0;
+
+	if (ret->events == UPKEEP_UNKNOWN)
+		return;
+	if (transfer_events(c->store, &now) != INRO_OK)
+		ret->later = UPKEEP_UNKNOWN;
+	else
+		ret->later = now > ret->events ? now - ret->events : 0;
+}
+
 enum inro_err upkeep_copy(struct core *c, const char *url, const struct upkeep *how,
 			  struct upkeep_report *ret)
 {
 	const struct begun b = { "db.copy", "another" }; /* its URL may have a password */
-	const char *path = store_url_path(url);
-	struct stat st;
 	enum inro_err e = core_require(c, ROLE_ADMIN, "copy the database");
 
 	if (e != INRO_OK)
 		return refused(c, &b, e);
-	if (!path || lstat(path, &st) == 0 || errno != ENOENT)
-		return copy_to_url(c, url, b.action, how, ret);
-	e = file_check_target(path);
-	return e == INRO_OK ? copy_to_file(c, path, b.action, how, ret) : e;
-}
-
-static enum inro_err backup_rows(struct core *c, const char *path, const struct upkeep *how,
-				 struct upkeep_report *ret)
-{
-	enum inro_err e = make_copy(c, path, how, ret);
-
-	ret->later = 0; /* it is no place to go on from */
+	e = copy(c, url, b.action, how, ret);
+	if (e == INRO_OK)
+		count_later(c, ret);
 	return e;
 }
 
@@ -234,7 +249,7 @@ static enum inro_err backup(struct core *c, const char *path, const struct upkee
 {
 	enum inro_err e = store_backup(c->store, path);
 
-	return e == INRO_E_UNSUPPORTED ? backup_rows(c, path, how, ret) : e;
+	return e == INRO_E_UNSUPPORTED ? make_copy(c, path, how, ret) : e;
 }
 
 enum inro_err upkeep_backup(struct core *c, const char *path, const struct upkeep *how,
