@@ -9,14 +9,10 @@ bool text_is_utf8(struct bytes s, size_t *ret_n)
 {
 	size_t n = 0;
 
-	for (; s.n; n++) {
-		uint32_t c = 0;
-		size_t length = utf8_take(s, &c);
-
-		if (length == 0 || !utf8_is_plain(c))
-			return false;
-		s = BYTES(s.p + length, s.n - length);
-	}
+	if (!utf8_is_text(s, utf8_is_plain))
+		return false;
+	for (size_t i = 0; i < s.n; i++)
+		n += (s.p[i] & 0xc0) != 0x80;
 	*ret_n = n;
 	return true;
 }
