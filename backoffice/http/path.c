@@ -5,19 +5,13 @@
 
 #include "base/utf8.h"
 
-static int hex_digit(uint8_t c)
-{
-	static const char digits[] = "0123456789abcdef";
-	const char *at = c ? strchr(digits, c >= 'A' && c <= 'F' ? c + 32 : c) : NULL;
-
-	return at ? (int)(at - digits) : -1;
-}
-
 /* One octet off the front; -1: a wrong percent. */
 static int take_octet(struct bytes *in, bool plus)
 {
 	uint8_t c = in->p[0];
-	int high, low;
+	uint8_t octet;
+	size_t n;
+	bool good;
 
 	if (c != '%') {
 		*in = BYTES(in->p + 1, in->n - 1);
@@ -25,10 +19,9 @@ static int take_octet(struct bytes *in, bool plus)
 	}
 	if (in->n < 3)
 		return -1;
-	high = hex_digit(in->p[1]);
-	low = hex_digit(in->p[2]);
+	good = hex_decode(BYTES(in->p + 1, 2), &octet, 1, &n) == INRO_OK;
 	*in = BYTES(in->p + 3, in->n - 3);
-	return high < 0 || low < 0 ? -1 : high << 4 | low;
+	return good ? octet : -1;
 }
 
 static bool is_clean(const char *text, size_t n, bool slash)

@@ -38,11 +38,19 @@ enum inro_err basic_read(const char *base64, struct basic *ret)
 	return INRO_OK;
 }
 
-static int hex_digit(char c)
+/* A wrong one stands for itself. */
+static bool take_escape(const char **s, char *ret)
 {
-	const char *digits = "0123456789abcdef", *at = c ? strchr(digits, c | 0x20) : NULL;
+	uint8_t c = 0;
+	size_t n = 0;
 
-	return at ? (int)(at - digits) : -1;
+	if (hex_decode(BYTES(*s + 1, strnlen(*s + 1, 2)), &c, 1, &n) != INRO_OK)
+		err_reset();
+	if (n != 1)
+		return false;
+	*s += 2;
+	*ret = (char)c;
+	return true;
 }
 
 void basic_decode_id(struct basic *b)
@@ -50,11 +58,9 @@ void basic_decode_id(struct basic *b)
 	char *to = b->name;
 
 	for (const char *s = b->name; *s; s++) {
-		int high = *s == '%' ? hex_digit(s[1]) : -1;
-		int low = high >= 0 ? hex_digit(s[2]) : -1;
-
-		*to++ = (char)(low >= 0 ? high << 4 | low : *s);
-		s += low >= 0 ? 2 : 0;
+		if (*s != '%' || !take_escape(&s, to))
+			*to = *s;
+		to++;
 	}
 	*to = '\0';
 }
