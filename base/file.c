@@ -500,6 +500,31 @@ enum inro_err file_name_it(int fd, const char *path, mode_t mode)
 	return name_file(fd, real ? real : path, &st);
 }
 
+struct spooled {
+	FILE *from;
+	uint8_t room[1 << 14];
+};
+
+static enum inro_err pull_spool(void *arg, struct bytes *ret)
+{
+	struct spooled *s = arg;
+	size_t n = fread(s->room, 1, sizeof s->room, s->from);
+
+	*ret = BYTES(s->room, n);
+	return ferror(s->from) ? file_err(errno, "a temporary file") : INRO_OK;
+}
+
+enum inro_err file_save_spool(FILE *spool, const char *path, mode_t mode)
+{
+	struct spooled s = { .from = spool };
+	enum inro_err e = fflush(spool) == 0 ? file_name_it(fileno(spool), path, mode) : file_err(errno, path);
+
+	if (e != INRO_E_UNSUPPORTED)
+		return e;
+	rewind(spool);
+	return file_write_pulled(path, mode, pull_spool, &s);
+}
+
 enum inro_err file_write(const char *path, mode_t mode, struct bytes content)
 {
 	return file_write_pulled(path, mode, pull_once, &content);

@@ -39,6 +39,9 @@ FILE *file_spool(const char *path);
 /* What file_write() does, with a file that has no name yet (O_TMPFILE, in that folder) as content.
  * INRO_E_UNSUPPORTED: it can't have that one, and is as it was. */
 MUST_CHECK enum inro_err file_name_it(int fd, const char *path, mode_t mode);
+/* What was written to the spool of this path is there: as file_name_it() does it, or, where that can't be (a pipe, a
+ * device, a file system without it), as file_write() does. */
+MUST_CHECK enum inro_err file_save_spool(FILE *spool, const char *path, mode_t mode);
 /* Gives a finished file its name in the same folder, for good; INRO_E_EXISTS when there is one of that name.  After a
  * failure nothing has got that name, and `made` may still be there. */
 MUST_CHECK enum inro_err file_take_name(const char *made, const char *path);

@@ -36,6 +36,20 @@ refused 1 "'events.jsonl' is there already; --force replaces it" inro audit expo
 [[ $(wc -l <events.jsonl) -gt 4 ]] || fail "written over all the same"
 must inro audit export --out events.jsonl --action device.add --force
 [[ $(wc -l <events.jsonl) == 4 ]] || fail "$(cat events.jsonl)"
+# a link stays one, who could read its file still can, and a pipe is written into, never replaced
+cp events.jsonl before.jsonl
+ln -s before.jsonl link.jsonl
+chmod 640 before.jsonl
+must inro audit export --out link.jsonl --force
+[[ -L link.jsonl && $(stat -c %a before.jsonl) == 640 ]] || fail "an export through a link: $(ls -l link.jsonl before.jsonl)"
+(($(wc -l <before.jsonl) > $(wc -l <events.jsonl))) || fail "a forced export did not write the file of a link"
+mkfifo pipe
+timeout 20 cat pipe >piped &
+must inro audit export --out pipe --action device.add --force
+wait $!
+[[ -p pipe ]] || fail "an export took a pipe's place"
+cmp piped events.jsonl || fail "an export into a pipe is another one"
+[[ -z $(compgen -G '*.part') && -z $(compgen -G '*.new') ]] || fail "an export left something: $(ls)"
 refused 1 '^inro: [^.]*nowhere/events: No such file' inro audit export --out nowhere/events
 must inro audit export --to events.cef --format cef --action device.add
 [[ $(grep -c '^CEF:0|Inro|Inro|.*|device.add|device.add done|3|rt=' events.cef) == 4 ]] || fail "$(cat events.cef)"

@@ -385,7 +385,7 @@ static enum inro_err write_archive(struct core *c, struct purging *p)
 		e = put_line(p);
 	if (e == INRO_OK)
 		e = store_each(c->store, &event_type, &q, archive_row, p);
-	return e == INRO_OK ? outfile_keep(&p->out, true) : e;
+	return e == INRO_OK ? outfile_keep(&p->out) : e;
 }
 
 /* What is in the file now, as the segment's record. */

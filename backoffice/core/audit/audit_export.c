@@ -4,12 +4,15 @@
  * 1. CEF (ArcSight Common Event Format, version 0): in the header '\' and '|' are escaped, in the
  *    extension '\' and '='; line ends become \n and \r in the extension and blanks in the header.
  */
+#include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "backoffice/core/audit/audit_chain.h"
 #include "backoffice/core/audit/outfile.h"
 #include "base/clock.h"
+#include "base/file.h"
 
 const char *const audit_format_names[AUDIT_FORMAT__MAX] = {
 	[AUDIT_JSONL] = "jsonl",
@@ -91,15 +94,42 @@ void audit_line(enum audit_format format, const struct event *ev, struct buf *ou
 
 struct exporting {
 	struct outfile out;
+	FILE *spool; /* in place of `out` for what may replace a file */
 	struct buf line;
 	enum audit_format format;
+	const char *path;
 	int64_t n;
 };
 
 static void exporting_clear(struct exporting *x)
 {
 	outfile_clear(&x->out);
+	if (x->spool)
+		fclose(x->spool);
 	buf_clear(&x->line);
+}
+
+static enum inro_err begin_file(struct exporting *x, bool fresh)
+{
+	enum inro_err e = fresh ? outfile_open(x->path, &x->out) : file_check_target(x->path);
+
+	if (e == INRO_OK && !fresh && !(x->spool = file_spool(x->path)))
+		e = file_err(errno, x->path);
+	return e;
+}
+
+static enum inro_err add_line(struct exporting *x)
+{
+	struct bytes line = buf_bytes(&x->line);
+
+	if (!x->spool)
+		return outfile_add(&x->out, line);
+	return fwrite(line.p, 1, line.n, x->spool) == line.n ? INRO_OK : file_err(errno, x->path);
+}
+
+static enum inro_err keep_file(struct exporting *x)
+{
+	return x->spool ? file_save_spool(x->spool, x->path, 0600) : outfile_keep(&x->out);
 }
 
 static enum inro_err export_row(void *arg, void *record)
@@ -111,20 +141,20 @@ static enum inro_err export_row(void *arg, void *record)
 	audit_line(x->format, record, &x->line);
 	e = buf_err(&x->line);
 	x->n++;
-	return e == INRO_OK ? outfile_add(&x->out, buf_bytes(&x->line)) : e;
+	return e == INRO_OK ? add_line(x) : e;
 }
 
 enum inro_err audit_export(struct core *c, const struct audit_filter *f, struct audit_target to, int64_t *ret_n)
 {
 	struct store_cond conds[EVENT_CONDS];
 	const struct store_query q = { .n = event_conds(c, f, conds), .conds = conds };
-	SCOPED(exporting) x = { .format = to.format };
-	enum inro_err e = outfile_open(to.path, &x.out);
+	SCOPED(exporting) x = { .format = to.format, .path = to.path };
+	enum inro_err e = begin_file(&x, to.fresh);
 
 	if (e == INRO_OK)
 		e = store_each(c->store, &event_type, &q, export_row, &x);
 	if (e == INRO_OK)
-		e = outfile_keep(&x.out, to.fresh);
+		e = keep_file(&x);
 	if (e == INRO_OK)
 		*ret_n = x.n;
 	return e;

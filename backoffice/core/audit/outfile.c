@@ -82,31 +82,12 @@ static enum inro_err settle(struct outfile *o)
 	return fflush(o->f) == 0 && fsync(fileno(o->f)) == 0 ? INRO_OK : file_err(errno, o->part);
 }
 
-static enum inro_err sync_folder(const char *path)
-{
-	AUTO(free_chars) char *dir = strdup(path);
-	char *end = dir ? strrchr(dir, '/') : NULL;
-
-	if (!dir)
-		return err_set(INRO_E_NO_MEMORY, "no memory for a path");
-	if (end)
-		end[end == dir] = 0;
-	return file_sync_dir(end ? dir : ".");
-}
-
-static enum inro_err name_it(const struct outfile *o, bool fresh)
-{
-	if (fresh)
-		return file_take_name(o->part, o->path);
-	return rename(o->part, o->path) != 0 ? file_err(errno, o->path) : sync_folder(o->path);
-}
-
-enum inro_err outfile_keep(struct outfile *o, bool fresh)
+enum inro_err outfile_keep(struct outfile *o)
 {
 	enum inro_err e = settle(o);
 
 	if (e == INRO_OK)
-		e = name_it(o, fresh);
+		e = file_take_name(o->part, o->path);
 	if (e != INRO_OK)
 		return e;
 	free(o->part); /* who comes next may have one of that name */
