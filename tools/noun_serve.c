@@ -19,6 +19,9 @@
 #include "tools/office.h"
 
 #define SECTION "serve"
+#define NUMBER_MAX  1000000
+/* A thread takes three descriptors and more, a worker a connection to the database. */
+#define THREADS_MAX 1000
 
 /* Where an option's value comes from. */
 struct given {
@@ -49,15 +52,15 @@ static enum inro_err many(const struct given *g, const char *name, const char **
 	return INRO_OK;
 }
 
-static enum inro_err number(const struct given *g, const char *name, unsigned *ret)
+static enum inro_err number(const struct given *g, const char *name, unsigned max, unsigned *ret)
 {
 	const char *text = one(g, name);
 	char *end = NULL;
 	unsigned long n = text ? strtoul(text, &end, 10) : 0;
 
-	if (text && (*end || n < 1 || n > 1000000 || *text < '0' || *text > '9'))
-		return err_set(INRO_E_CONFIG, "[" SECTION "] %s is a number from 1, not '%s'", name,
-			       text);
+	if (text && (*end || n < 1 || n > max || *text < '0' || *text > '9'))
+		return err_set(INRO_E_CONFIG, "%s%s is a number from 1 to %u, not '%s'",
+			       call_has(g->call, name) ? "--" : "[" SECTION "] ", name, max, text);
 	*ret = (unsigned)n;
 	return INRO_OK;
 }
@@ -67,23 +70,24 @@ static enum inro_err numbers(const struct given *g, struct serve_options *o)
 	const struct {
 		const char *name;
 		unsigned *to;
+		unsigned max;
 	} all[] = {
-		{ "threads", &o->threads },
-		{ "workers", &o->workers },
-		{ "drain-seconds", &o->drain_seconds },
-		{ "retry-after", &o->retry_after },
-		{ "connections", &o->limits.connections },
-		{ "connections-per-peer", &o->limits.per_peer },
-		{ "request-seconds", &o->limits.request_seconds },
-		{ "idle-seconds", &o->limits.idle_seconds },
-		{ "queue", &o->limits.queue },
-		{ "requests-per-peer", &o->limits.peer_rate },
-		{ "requests-per-account", &o->limits.account_rate },
+		{ "threads", &o->threads, THREADS_MAX },
+		{ "workers", &o->workers, THREADS_MAX },
+		{ "drain-seconds", &o->drain_seconds, NUMBER_MAX },
+		{ "retry-after", &o->retry_after, NUMBER_MAX },
+		{ "connections", &o->limits.connections, NUMBER_MAX },
+		{ "connections-per-peer", &o->limits.per_peer, NUMBER_MAX },
+		{ "request-seconds", &o->limits.request_seconds, NUMBER_MAX },
+		{ "idle-seconds", &o->limits.idle_seconds, NUMBER_MAX },
+		{ "queue", &o->limits.queue, NUMBER_MAX },
+		{ "requests-per-peer", &o->limits.peer_rate, NUMBER_MAX },
+		{ "requests-per-account", &o->limits.account_rate, NUMBER_MAX },
 	};
 	enum inro_err e = INRO_OK;
 
 	for (size_t i = 0; !e && i < ARRAY_LEN(all); i++)
-		e = number(g, all[i].name, all[i].to);
+		e = number(g, all[i].name, all[i].max, all[i].to);
 	return e;
 }
 

@@ -14,6 +14,7 @@
 #include "base/secret.h"
 
 #define SYMKEY_NAME_MAX 64
+#define SYMKEY_DAYS_MAX 36500
 
 /* As people see it. */
 struct symkey {
@@ -34,7 +35,7 @@ struct symkey_request {
 	const char *device;
 	const char *type; /* "aes-256", "hmac-256", "twine-80" … as token_secret_kind_find() */
 	const char *name; /* NULL: none */
-	int64_t days;	  /* 0: as the policy says, without end when it says nothing */
+	int64_t days;	  /* up to SYMKEY_DAYS_MAX; 0: as the policy says, without end when it says nothing */
 };
 /* INRO_E_ARG for a type that is none, INRO_E_POLICY for one that the device's group does not have,
  * INRO_E_CONFIG without a sealing key. */

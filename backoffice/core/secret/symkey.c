@@ -97,6 +97,8 @@ static enum inro_err prepare(struct core *c, struct making *m)
 	SCOPED(device) d = { 0 };
 	SCOPED(policy) p = { 0 };
 	enum inro_err e = core_check_text("a key's name", m->name, SYMKEY_NAME_MAX);
+	if (e == INRO_OK && m->days > SYMKEY_DAYS_MAX)
+		e = err_set(INRO_E_ARG, "a key is valid for up to %d days", SYMKEY_DAYS_MAX);
 	if (e == INRO_OK)
 		e = device_load(c, m->device, &d);
 	if (e == INRO_OK)
