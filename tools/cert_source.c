@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "backoffice/pki/cert.h"
 #include "backoffice/pki/csr.h"
 #include "backoffice/pki/pem.h"
 #include "base/file.h"
@@ -92,6 +93,16 @@ enum inro_err cert_source_pull(void *arg, struct bytes *ret)
 			e = next_file(p, &more);
 	}
 	return e;
+}
+
+enum inro_err cert_source_one(const char *path, struct buf *ret)
+{
+	SCOPED(buf) file = { 0 };
+	enum inro_err e = file_read(path, PEM_MAX(CERT_MAX), &file);
+	if (e) /* which names the file */
+		return e;
+	e = pem_or_der(buf_bytes(&file), PEM_CERT, CERT_MAX, "certificate", ret);
+	return e ? err_context(e, "%s", path) : e;
 }
 
 static bool is_bad_request(enum inro_err e, struct bytes text)

@@ -27,6 +27,8 @@ void cert_source_clear(struct cert_source *p);
 MUST_CHECK enum inro_err cert_source_open(struct cert_source *p);
 /* PEM or DER, borrowed until the next call; empty: that was all.  As a bytes_pull. */
 MUST_CHECK enum inro_err cert_source_pull(void *arg, struct bytes *ret);
+/* The certificate of a file that has one, PEM or DER, as DER; an error names the file. */
+MUST_CHECK enum inro_err cert_source_one(const char *path, struct buf *ret);
 /* The error of what was done with a request of this file; where that is no good request it names the file. */
 enum inro_err cert_source_request(enum inro_err e, const char *path, struct bytes text);
 

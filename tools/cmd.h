@@ -36,6 +36,7 @@ struct cmd_opt {
 	const char *arg;  /* what help calls its argument */
 	enum opt_kind kind;
 	bool required, repeatable;
+	bool makes; /* OPT_FILE: it is written, and so can't be -; looked at before anything is done */
 	const char *const *choices;	/* NULL at the end */
 	const char *(*known)(size_t i); /* OPT_TEXT: values worth completing, NULL at the end */
 	const char *zero; /* OPT_NUMBER: the option that says what 0 would */
@@ -91,7 +92,9 @@ struct cmd_verb {
 	enum inro_err (*check)(const struct call *c);
 	cmd_run *run;
 	enum cmd_least least;
-	bool reads; /* a back office that is not there is not made for it */
+	/* It changes nothing: a back office that is not there is not made for it, and who looks at the beginning of its
+	 * answer only is told nothing. */
+	bool reads;
 	enum shape shape;
 	const struct cmd_column *columns;
 	const char *raw;  /* flag with which the answer is the document's "pem" alone */

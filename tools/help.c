@@ -277,6 +277,7 @@ const struct cmd_verb help_verbs[] = {
 	  .check = help_check,
 	  .run = help_run,
 	  .least = LEAST_NONE,
+	  .reads = true,
 	  .shape = SHOW_TEXT },
 	{ 0 },
 };

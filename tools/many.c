@@ -48,7 +48,9 @@ enum inro_err many_check(const struct call *c)
 		return err_set(INRO_E_ARG, "give one of --devices, --where and --all");
 	if (!call_has(c, "out"))
 		return err_set(INRO_E_ARG, "keys of many devices go to a file: give --out FILE");
-	return check_part(call_opt(c, "out"));
+	if (!strcmp(call_opt(c, "out"), "-"))
+		return err_set(INRO_E_ARG, "keys of many devices go to a file, not to standard output");
+	return INRO_OK;
 }
 
 static void add_line(struct buf *to, json_t *doc)
@@ -243,7 +245,7 @@ enum inro_err many_run(struct many *m, const struct call *c)
 	const char *list = call_opt(c, "devices");
 	enum inro_err e;
 	m->out = call_opt(c, "out");
-	e = file_check_target(m->out);
+	e = check_part(m->out);
 	if (!e)
 		e = list ? do_file(m, list) : do_search(m, call_opt(c, "where"));
 	e = write_lines(m, e);

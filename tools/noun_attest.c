@@ -427,6 +427,7 @@ const struct cmd_verb attest_verbs[] = {
 				 "it" }),
 	  .run = verify_run,
 	  .least = LEAST_NONE,
+	  .reads = true,
 	  .check = verify_check,
 	  .shape = SHOW_RECORD,
 	  .columns =
@@ -442,6 +443,7 @@ const struct cmd_verb attest_verbs[] = {
 		       { .name = "secret-out",
 			 .arg = "FILE",
 			 .kind = OPT_FILE,
+			 .makes = true,
 			 .required = true,
 			 .help = "file for the expected answer; keep it here" },
 		       OPT_OUT),

@@ -121,19 +121,19 @@ static enum inro_err audit_sign_run(const struct call *c, json_t **ret)
 	SCOPED(audit_mark) m = { 0 };
 	SCOPED(buf) receipt = { 0 };
 	bool due = true;
-	enum inro_err e = out ? file_check_target(out) : INRO_OK;
-	if (!e)
-		e = office_open(c, &core);
+	enum inro_err e = office_open(c, &core);
 	if (!e && call_has(c, "if-due"))
 		e = audit_is_due(core, &due);
 	if (!e && !due)
 		return json_give(json_pack("{s:b s:s}", "signed", false, "summary", NOT_DUE), ret);
 	if (!e)
 		e = audit_sign(core, call_opt(c, "key"), &m, &receipt);
-	if (!e && out)
-		e = file_write(out, 0644, buf_bytes(&receipt));
 	if (e)
 		return e;
+	if (out)
+		e = file_write(out, 0644, buf_bytes(&receipt));
+	if (e)
+		return err_context(e, "head %lld is signed, but --receipt is not written", (long long)m.id);
 	return json_give(json_pack("{s:b s:o s:I s:I s:o s:o s:o}", "signed", true, "summary",
 				   json_sprintf("signed head %lld: all until event %lld",
 						(long long)m.id, (long long)m.event),
@@ -239,6 +239,7 @@ const struct cmd_verb audit_verbs[] = {
 		       { .name = "receipt",
 			 .arg = "FILE",
 			 .kind = OPT_FILE,
+			 .makes = true,
 			 .help = "write a receipt to keep elsewhere" },
 		       { .name = "if-due",
 			 .kind = OPT_FLAG,

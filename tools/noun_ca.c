@@ -173,11 +173,11 @@ static enum inro_err ca_activate_run(const struct call *c, json_t **ret)
 	SCOPED(buf) cert = { 0 };
 	SCOPED(buf) chain = { 0 };
 	struct ca_activation a = { 0 };
-	enum inro_err e = file_read(call_opt(c, "cert"), PEM_MAX(CERT_MAX), &cert);
+	enum inro_err e = office_open(c, &core);
+	if (!e)
+		e = cert_source_one(call_opt(c, "cert"), &cert);
 	if (!e && call_has(c, "chain"))
 		e = file_read(call_opt(c, "chain"), CHAIN_MAX, &chain);
-	if (!e)
-		e = office_open(c, &core);
 	a.cert = buf_bytes(&cert);
 	a.chain = buf_bytes(&chain);
 	a.proposal = call_number(c, "proposal", 0);

@@ -109,8 +109,8 @@ enum inro_err ca_connect_run(const struct call *c, json_t **ret)
 	struct ca_way_wish way = way_of(c);
 	struct ca_connection in = { .name = call_arg(c, 0), .by = call_opt(c, "by") };
 	enum inro_err e = office_open(c, &core);
-	if (!e)
-		e = read_opt(c, "cert", PEM_MAX(CERT_MAX), &cert);
+	if (!e && call_has(c, "cert"))
+		e = cert_source_one(call_opt(c, "cert"), &cert);
 	if (!e)
 		e = read_opt(c, "chain", CERT_SOURCE_MAX, &chain);
 	if (!e)

@@ -22,7 +22,7 @@ static void files_clear(struct files *f)
 
 static enum inro_err read_files(const struct call *c, struct files *f)
 {
-	enum inro_err e = file_read(call_opt(c, "cert"), PEM_MAX(CERT_MAX), &f->cert);
+	enum inro_err e = cert_source_one(call_opt(c, "cert"), &f->cert);
 	if (!e && call_has(c, "chain"))
 		e = file_read(call_opt(c, "chain"), FILE_MAX, &f->chain);
 	if (!e && call_has(c, "crl"))
@@ -38,7 +38,9 @@ enum inro_err ca_import_run(const struct call *c, json_t **ret)
 	SCOPED(cert_source) past = { .path = call_opt(c, "past") };
 	struct ca_imported done = { 0 };
 	struct ca_import in = { .name = call_arg(c, 0), .key_uri = call_opt(c, "key") };
-	enum inro_err e = read_files(c, &f);
+	enum inro_err e = office_open(c, &core);
+	if (!e)
+		e = read_files(c, &f);
 	if (!e && past.path)
 		e = cert_source_open(&past);
 	in.in = (struct ca_activation) { .cert = buf_bytes(&f.cert),
@@ -47,8 +49,6 @@ enum inro_err ca_import_run(const struct call *c, json_t **ret)
 	in.crl = buf_bytes(&f.crl);
 	in.past = past.path ? cert_source_pull : NULL;
 	in.past_arg = &past;
-	if (!e)
-		e = office_open(c, &core);
 	if (!e)
 		e = ca_import(core, &in, &done, &v);
 	return e ? e : json_give(json_of_ca_imported(&v, &done), ret);

@@ -513,6 +513,7 @@ const struct cmd_verb device_verbs[] = {
 		       { .name = "errors",
 			 .arg = "FILE",
 			 .kind = OPT_FILE,
+			 .makes = true,
 			 .help = "file for bad rows; default: FILE.errors" },
 		       { .name = "format",
 			 .arg = "FORMAT",

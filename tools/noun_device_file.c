@@ -20,7 +20,7 @@
 struct bad_rows {
 	const char *path;
 	FILE *file;
-	bool failed;
+	int failed;    /* errno of what did not get into the file */
 	json_t *again; /* devices with the trust anchor of a deleted one */
 };
 
@@ -37,6 +37,11 @@ static void add_told(const struct import_report *r, const struct bad_rows *b, js
 	json_object_set_new(doc, "told", anchor_told_words(r->again, b->again));
 }
 
+static void note_failure(struct bad_rows *b)
+{
+	b->failed = errno ? errno : EIO;
+}
+
 /* In UTF-8, whatever the file is in. */
 static void tell_bad_row(void *arg, int64_t line, const char *why)
 {
@@ -46,20 +51,18 @@ static void tell_bad_row(void *arg, int64_t line, const char *why)
 	if (!b->file && !b->failed) {
 		int fd = open(b->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 		b->file = fd < 0 ? NULL : fdopen(fd, "w");
-		b->failed = !b->file;
+		if (!b->file)
+			note_failure(b);
 	}
 	if (b->file && (buf_err(&text) || fprintf(b->file, "%lld: %.*s\n", (long long)line,
 						  (int)text.n, (const char *)text.p) < 0))
-		b->failed = true;
+		note_failure(b);
 }
 
-static enum inro_err end_bad_rows(struct bad_rows *b)
+static void end_bad_rows(struct bad_rows *b)
 {
 	if (b->file && fclose(b->file) != 0)
-		b->failed = true;
-	return b->failed
-		       ? err_set(INRO_E_IO, "%s can't be written; the good rows are done", b->path)
-		       : INRO_OK;
+		note_failure(b);
 }
 
 static json_t *report_json(const struct import_report *r)
@@ -71,21 +74,34 @@ static json_t *report_json(const struct import_report *r)
 			 (json_int_t)r->counts[IMPORT_BAD]);
 }
 
-static enum inro_err import_said(enum inro_err e, const struct import_report *r, const char *file, const char *errors)
+/* Which rows they were, or why the file does not say it. */
+static void add_where_told(const struct bad_rows *b, struct buf *to)
+{
+	if (b->failed)
+		buf_addf(to, "but %s can't be written: %s", b->path, strerror(b->failed));
+	else
+		buf_addf(to, "see %s", b->path);
+}
+
+static enum inro_err bad_rows_said(const struct import_report *r, const struct bad_rows *bad)
 {
 	const int64_t *n = r->counts;
+	SCOPED(buf) where = { 0 };
+	add_where_told(bad, &where);
+	return err_set(INRO_E_SYNTAX,
+		       "bad rows: %lld of %lld, %.*s; devices added: %lld, changed: %lld, as they were: %lld",
+		       (long long)n[IMPORT_BAD], (long long)r->rows, (int)where.n, (const char *)where.p,
+		       (long long)n[IMPORT_ADDED], (long long)n[IMPORT_UPDATED], (long long)n[IMPORT_SAME]);
+}
+
+static enum inro_err import_said(enum inro_err e, const struct import_report *r, const char *file,
+				 const struct bad_rows *bad)
+{
 	if (e && !r->rows)
 		return err_context(e, "%s", file);
 	if (e)
 		return err_context(e, "after %lld %s", (long long)r->rows, r->rows == 1 ? "row" : "rows");
-	if (!n[IMPORT_BAD])
-		return INRO_OK;
-	return err_set(
-		INRO_E_SYNTAX,
-		"bad rows: %lld of %lld, see %s; devices added: %lld, changed: %lld, as they were: "
-		"%lld",
-		(long long)n[IMPORT_BAD], (long long)r->rows, errors, (long long)n[IMPORT_ADDED],
-		(long long)n[IMPORT_UPDATED], (long long)n[IMPORT_SAME]);
+	return r->counts[IMPORT_BAD] ? bad_rows_said(r, bad) : INRO_OK;
 }
 
 static void close_file(FILE **f)
@@ -137,7 +153,7 @@ enum inro_err device_import_run(const struct call *c, json_t **ret)
 				    .again = tell_again,
 				    .arg = &bad };
 	struct import_report report = { 0 };
-	enum inro_err e = open_rows(call_arg(c, 0), &from), told;
+	enum inro_err e = open_rows(call_arg(c, 0), &from);
 	if (!e && call_has(c, "encoding"))
 		e = charset_named(call_opt(c, "encoding"), &o.charset);
 	if (e)
@@ -148,10 +164,10 @@ enum inro_err device_import_run(const struct call *c, json_t **ret)
 	e = office_open(c, &core);
 	if (!e)
 		e = import_devices(core, from, &o, &report);
-	e = import_said(e, &report, call_arg(c, 0), bad.path);
-	told = end_bad_rows(&bad);
-	if (e || told)
-		return e ? e : told;
+	end_bad_rows(&bad);
+	e = import_said(e, &report, call_arg(c, 0), &bad);
+	if (e)
+		return e;
 	if (!call_has(c, "errors")) /* that of an earlier import would be taken for this one's */
 		(void)unlink(errors);
 	e = json_give(report_json(&report), ret);
@@ -160,25 +176,6 @@ enum inro_err device_import_run(const struct call *c, json_t **ret)
 	if (!e && c->json)
 		json_object_del(*ret, "told");
 	return e;
-}
-
-static enum inro_err pull_rows(void *arg, struct bytes *ret)
-{
-	static uint8_t room[1 << 16];
-	size_t n = fread(room, 1, sizeof room, arg);
-	*ret = BYTES(room, n);
-	return ferror((FILE *)arg) ? file_err(errno, "a temporary file") : INRO_OK;
-}
-
-/* What was written gets the file's name; what can't be named (a pipe) is written into. */
-static enum inro_err save_rows(FILE *rows_of, const char *path)
-{
-	enum inro_err e = fflush(rows_of) == 0 ? file_name_it(fileno(rows_of), path, 0600)
-					       : file_err(errno, path);
-	if (e != INRO_E_UNSUPPORTED)
-		return e;
-	rewind(rows_of);
-	return file_write_pulled(path, 0600, pull_rows, rows_of);
 }
 
 /* The file is complete, or as it was before: all rows are there before it is touched. */
@@ -202,6 +199,6 @@ enum inro_err device_export_run(const struct call *c, json_t **ret)
 				   format && !strcmp(format, "jsonl") ? EXPORT_JSON_LINES : EXPORT_CSV, rows_of,
 				   &rows);
 	if (!e)
-		e = save_rows(rows_of, path);
+		e = file_save_spool(rows_of, path, 0600);
 	return e ? e : json_give(json_pack("{s:I s:o}", "devices", (json_int_t)rows, "file", json_of_text(path)), ret);
 }

@@ -24,6 +24,9 @@ static enum inro_err check_send(const struct call *c)
 	if (!known)
 		return err_set(INRO_E_ARG, "'%s' is no errand; there are renew, run, status and "
 					   "clear", call_arg(c, 0));
+	if (!strcmp(call_arg(c, 0), errand_verb_names[ERRAND_RUN]) != call_has(c, "name"))
+		return err_set(INRO_E_ARG, call_has(c, "name") ? "--name is for run: it names a command of the device's"
+							       : "run needs --name: which of the device's commands");
 	if (!call_opt(c, "device") == !call_opt(c, "where"))
 		return err_set(INRO_E_ARG, "an errand is for --device or for those of --where");
 	return INRO_OK;

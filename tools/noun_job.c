@@ -85,7 +85,8 @@ static enum inro_err tell_errors(const struct call *c, struct core *core, const 
 	if (!e && path)
 		e = job_errors_write(core, j->id, path);
 	if (e)
-		return e;
+		return err_context(e, "%lld %s could not be done; %s says why, as a file can't", (long long)j->failed,
+				   j->failed == 1 ? "row" : "rows", command);
 	return err_set(INRO_E_POLICY, "%lld %s could not be done; %s says why", (long long)j->failed,
 		       j->failed == 1 ? "row" : "rows", path ? path : command);
 }
@@ -307,7 +308,7 @@ static enum inro_err job_errors_run(const struct call *c, json_t **ret)
 	}
 #define OPT_ERRORS                                                                                 \
 	{                                                                                          \
-		.name = "errors", .arg = "FILE", .kind = OPT_FILE,                                 \
+		.name = "errors", .arg = "FILE", .kind = OPT_FILE, .makes = true,                  \
 		.help = "file for the rows that can't be done; for --in, default: IN.errors"       \
 	}
 #define JOB_SAID                                                                                   \
@@ -407,6 +408,6 @@ const struct cmd_verb job_verbs[] = {
 	  .reads = true,
 	  .shape = SHOW_TABLE,
 	  .columns = COLUMNS({ "row", "ROW" }, { "error", "ERROR" }, { "reason", "REASON" }),
-	  .empty = "it could do every row" },
+	  .empty = "no row of it failed" },
 	{ 0 },
 };

@@ -395,6 +395,7 @@ const struct cmd_verb key_verbs[] = {
 	  .shared = { pin_user_opts },
 	  .run = key_show_run,
 	  .least = LEAST_NONE,
+	  .reads = true,
 	  .shape = SHOW_RECORD,
 	  .columns = KEY_COLUMNS },
 	{ .name = "delete",

@@ -3,9 +3,7 @@
 
 #include <stdlib.h>
 
-#include "backoffice/pki/cert.h"
-#include "backoffice/pki/pem.h"
-#include "base/file.h"
+#include "tools/cert_source.h"
 #include "tools/nouns.h"
 #include "tools/office.h"
 
@@ -23,18 +21,9 @@ enum inro_err user_token_check(const struct call *c)
 {
 	if (call_has(c, "key") && call_has(c, "certificate"))
 		return err_set(INRO_E_ARG, "give either --key or --certificate");
+	if (call_has(c, "key") && call_has(c, "account"))
+		return err_set(INRO_E_ARG, "--key is of no account: leave --account out");
 	return INRO_OK;
-}
-
-/* PEM or DER, as DER. */
-static enum inro_err read_cert(const char *path, struct buf *ret)
-{
-	SCOPED(buf) file = { 0 };
-	enum inro_err e = file_read(path, PEM_MAX(CERT_MAX), &file);
-	if (e) /* which names the file */
-		return e;
-	e = pem_or_der(buf_bytes(&file), PEM_CERT, CERT_MAX, "certificate", ret);
-	return e ? err_context(e, "%s", path) : e;
 }
 
 static enum inro_err add_it(const struct call *c, struct pass_new *in, json_t **ret)
@@ -63,7 +52,7 @@ enum inro_err user_token_add_run(const struct call *c, json_t **ret)
 	enum inro_err e = role_given(c, &in.role);
 	if (!e && call_has(c, "certificate")) {
 		in.kind = PASS_CERTIFICATE;
-		e = read_cert(call_opt(c, "certificate"), &cert);
+		e = cert_source_one(call_opt(c, "certificate"), &cert);
 	}
 	in.cert = buf_bytes(&cert);
 	return e ? e : add_it(c, &in, ret);

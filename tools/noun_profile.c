@@ -360,6 +360,7 @@ const struct cmd_verb profile_verbs[] = {
 	  .args = ARGS(ARG_FILE),
 	  .run = profile_check_run,
 	  .least = LEAST_NONE,
+	  .reads = true,
 	  .shape = SHOW_SAID,
 	  .said = "{checked} is a valid profile, '{name}'" },
 	{ 0 },

@@ -178,17 +178,13 @@ static enum inro_err hand_out_one(struct many *m, const char *device)
 }
 
 /* Keys that are kept as a hash are in such a file only: none is written over. */
-static enum inro_err hand_out_check(const struct call *c)
-{
-	enum inro_err e = many_check(c);
-	return e ? e : office_new_file(call_opt(c, "out"));
-}
-
 static enum inro_err psk_hand_out_run(const struct call *c, json_t **ret)
 {
 	AUTO(core_close_ptr) struct core *core = NULL;
 	struct many m = { .one = hand_out_one };
-	enum inro_err e = office_open(c, &core);
+	enum inro_err e = office_new_file(call_opt(c, "out"));
+	if (!e)
+		e = office_open(c, &core);
 	m.core = core;
 	if (!e)
 		e = many_run(&m, c);
@@ -256,10 +252,11 @@ const struct cmd_verb psk_verbs[] = {
 		       { .name = "out",
 			 .arg = "FILE",
 			 .kind = OPT_FILE,
+			 .makes = true,
 			 .required = true,
 			 .help = "the file, JSON lines; only its owner can read it" }),
 	  .shared = { pin_user_opts },
-	  .check = hand_out_check,
+	  .check = many_check,
 	  .run = psk_hand_out_run,
 	  .least = LEAST_OPERATOR,
 	  .shape = SHOW_SAID,

@@ -77,6 +77,13 @@ static struct inro_user person(const struct call *c, const char *name, const str
 				    .change_pin = call_has(c, "expire") };
 }
 
+enum inro_err token_pin_unblock_check(const struct call *c)
+{
+	if (!call_has(c, "so") || call_has(c, "user"))
+		return INRO_OK;
+	return err_set(INRO_E_ARG, "--so goes with --user: nothing unblocks the SO PIN; 'inro token pin change --so' changes it");
+}
+
 enum inro_err token_pin_unblock_run(const struct call *c, json_t **ret)
 {
 	SCOPED(token_place) p = { 0 };

@@ -20,6 +20,7 @@ MUST_CHECK enum inro_err user_token_check(const struct call *c);
 cmd_run device_import_run, device_export_run;
 MUST_CHECK enum inro_err device_import_check(const struct call *c);
 cmd_run token_pin_change_run, token_pin_unblock_run;
+enum inro_err token_pin_unblock_check(const struct call *c);
 cmd_run token_user_add_run, token_user_delete_run, token_user_list_run;
 cmd_run token_import_run, token_root_run, token_rebuild_run;
 cmd_run key_import_run, key_export_run, key_attest_run, key_wrap_run;
@@ -89,7 +90,7 @@ MUST_CHECK enum inro_err ca_set_run(const struct call *c, json_t **ret);
 	}
 #define OPT_EVIDENCE                                                                               \
 	{                                                                                          \
-		.name = "evidence", .arg = "FILE", .kind = OPT_FILE,                               \
+		.name = "evidence", .arg = "FILE", .kind = OPT_FILE, .makes = true,                \
 		.help = "the statement of what was destroyed, signed by the audit's key when "     \
 			"there is one"                                                             \
 	}

@@ -1,7 +1,7 @@
 /*
  * out - from a call to its answer.
  *
- * 1. Where --out can't be written is found out before anything is done.
+ * 1. Where --out, or another file that an option names, can't be written is found out before anything is done.
  * 2. The file of --out is complete or absent.  What goes there is public, unless the document says
  *    that it is "private".
  */
@@ -80,11 +80,17 @@ enum inro_err out_file_is_new(const struct call *c)
 
 static enum inro_err check_out(const struct call *c)
 {
-	const char *path = out_path(c);
-	if (!path || is_stdout(path))
-		return INRO_OK;
-	enum inro_err e = file_check_target(path);
-	return e ? err_context(e, "--out can't be written, nothing was done") : INRO_OK;
+	const struct cmd_opt *o;
+	const char *path;
+	for (size_t i = 0; (o = cmd_option(c->verb, i)); i++) {
+		path = o->makes || !strcmp(o->name, "out") ? call_opt(c, o->name) : NULL;
+		if (!path || is_stdout(path))
+			continue;
+		enum inro_err e = file_check_target(path);
+		if (e)
+			return err_context(e, "--%s can't be written, nothing was done", o->name);
+	}
+	return INRO_OK;
 }
 
 /* The DER inside the one PEM block. */

@@ -160,6 +160,13 @@ static enum inro_err check_given(const struct cmd_opt *o, const char *value)
 	return err_set(INRO_E_ARG, "--%s needs a value that is not empty", o->name);
 }
 
+static enum inro_err check_file(const struct cmd_opt *o, const char *value)
+{
+	if (o->makes && !strcmp(value, "-"))
+		return err_set(INRO_E_ARG, "--%s: that is written to a file, not to standard output", o->name);
+	return check_given(o, value);
+}
+
 static enum inro_err check_hex(const struct cmd_opt *o, const char *value)
 {
 	size_t n = strlen(value);
@@ -189,8 +196,10 @@ static enum inro_err read_time(const char *name, const char *text, int64_t *ret)
 	time_t t = timegm(&tm);
 	/* strptime() takes the 31st of any month. */
 	clock_format(t, again, sizeof again);
-	if (t <= 0 || strncmp(again, text, 10) != 0)
+	if (strncmp(again, text, 10) != 0)
 		return err_set(INRO_E_ARG, "--%s: there is no day '%s'", name, text);
+	if (t <= 0)
+		return err_set(INRO_E_ARG, "--%s takes what is later than 1970-01-01T00:00:00Z, not '%s'", name, text);
 	*ret = (int64_t)t;
 	return INRO_OK;
 }
@@ -235,7 +244,7 @@ static enum inro_err check_choice(const struct cmd_opt *o, const char *value)
 }
 
 static enum inro_err (*const checks[OPT__KINDS])(const struct cmd_opt *, const char *) = {
-	[OPT_FLAG] = check_any,	     [OPT_TEXT] = check_any, [OPT_FILE] = check_given,
+	[OPT_FLAG] = check_any,	     [OPT_TEXT] = check_any, [OPT_FILE] = check_file,
 	[OPT_DIR] = check_given,     [OPT_HEX] = check_hex,  [OPT_NUMBER] = check_number,
 	[OPT_CHOICE] = check_choice, [OPT_TIME] = check_time,
 	[OPT_URI] = check_key,

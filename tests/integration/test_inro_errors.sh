@@ -74,14 +74,30 @@ unchanged 1 "'ca' .*, 'line1' .*: the URI's token=LABEL says which" inro key sho
 unchanged 1 "^inro: odd: Is a directory" inro device import odd
 unchanged 1 "^inro: none: the file is empty" inro device import none
 unchanged 1 "same folder" inro cert issue --ca issuing --profile tls-client --csr-dir odd --out-dir ./odd/
-# who looks at the front of a list only is told nothing
-{
-	until [[ -e closed ]]; do sleep 0.05; done
-	status=0
-	"$B/bin/inro" ca list 2>err || status=$?
-	echo "$status" >status
-} | { exec <&- && : >closed; }
-[[ $(<status) == 141 && ! -s err ]] || fail "a list that nobody reads to its end: $(cat status err)"
+refused 1 "^inro: none: the certificate" inro ca connect x --cert none
+refused 1 "^inro: none: the certificate" inro ca import x --cert none --key 'pkcs11:token=ca;object=root'
+refused 1 "^inro: none: the certificate" inro ca activate root --cert none
+refused 1 "begins with https:// and a host" inro ca connect x --est ftp://127.0.0.1
+refused 1 "^inro: an audit event can't be searched by 'x'" inro audit list --where x=1
+refused 1 "up to 36500 days" inro secret issue dev-0001 --type aes-128 --days 36501
+refused 1 "^inro: --threads is a number from 1 to 1000, not" inro serve --http 127.0.0.1:0 --threads 1001
+refused 2 "later than 1970-01-01" inro audit list --from 1970-01-01
+refused 2 "run needs --name" inro errand send run --device dev-0001
+refused 2 "--name is for run" inro errand send renew --device dev-0001 --name restart
+refused 2 "--so goes with --user" inro token pin unblock line1 --so
+refused 2 "leave --account out" inro user token add station --key --account alice
+# who looks at the front of an answer only is told nothing
+for shown in 'ca list' 'help' 'help --man' 'token show ca' 'key show pkcs11:token=ca;object=root'; do
+	rm -f closed
+	{
+		until [[ -e closed ]]; do sleep 0.05; done
+		status=0
+		# shellcheck disable=SC2086 # a noun, a verb and what they take
+		"$B/bin/inro" $shown 2>err || status=$?
+		echo "$status" >status
+	} | { exec <&- && : >closed; }
+	[[ $(<status) == 141 && ! -s err ]] || fail "'$shown', which nobody reads to its end: $(cat status err)"
+done
 
 # ---- for programs ----
 

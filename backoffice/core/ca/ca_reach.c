@@ -21,13 +21,14 @@
 /* Printable, without a user, a question or a fragment; these go elsewhere or nowhere. */
 static enum inro_err check_url(const char *what, const char *url, const char *const *schemes)
 {
-	const char *rest = NULL;
+	const char *rest = NULL, *const *s;
 
-	for (; !rest && *schemes; schemes++)
-		if (strncmp(url, *schemes, strlen(*schemes)) == 0)
-			rest = url + strlen(*schemes);
+	for (s = schemes; !rest && *s; s++)
+		if (strncmp(url, *s, strlen(*s)) == 0)
+			rest = url + strlen(*s);
 	if (!rest || !*rest || *rest == '/' || strlen(url) > URL_MAX)
-		return err_set(INRO_E_ARG, "%s is no address as it takes", what);
+		return err_set(INRO_E_ARG, "%s begins with %s%s%s and a host, and has up to %d characters", what,
+			       schemes[0], schemes[1] ? " or " : "", schemes[1] ? schemes[1] : "", URL_MAX);
 	for (; *rest; rest++)
 		if (*rest <= ' ' || *rest >= 0x7f || strchr("@?#\\\"<>", *rest))
 			return err_set(INRO_E_ARG, "%s has characters that do not belong there; who asks "
@@ -112,7 +113,8 @@ static enum inro_err check_wish(const struct ca_connector *by, const struct ca_w
 		e = check_signs(by, w);
 	if (e == INRO_OK && (w->trust.n || !by->plain) &&
 	    (w->trust.n > WAY_TRUST_MAX || !pem_is(w->trust)))
-		e = err_set(INRO_E_ARG, "whom the server is believed by is a PEM file of CAs");
+		e = err_set(INRO_E_ARG, "the CAs that the server's certificate is checked against (trust) are given as PEM, up to %zu bytes",
+			    WAY_TRUST_MAX);
 	if (e == INRO_OK && (w->seconds < 0 || w->seconds > WAY_SECONDS_MAX))
 		e = err_set(INRO_E_ARG, "one request takes 1 to %d seconds", WAY_SECONDS_MAX);
 	return e;

@@ -26,7 +26,7 @@ static void drop_md(EVP_MD_CTX **md)
 }
 
 /* The SHA-256 of all of it as hex with its NUL; *ret_lines: ends of lines. */
-static enum inro_err digest_file(FILE *f, struct buf *ret_hex, int64_t *ret_lines)
+static enum inro_err digest_file(FILE *f, const char *path, struct buf *ret_hex, int64_t *ret_lines)
 {
 	AUTO(drop_md) EVP_MD_CTX *md = EVP_MD_CTX_new();
 	uint8_t room[65536], hash[PKI_DIGEST_MAX];
@@ -43,7 +43,7 @@ static enum inro_err digest_file(FILE *f, struct buf *ret_hex, int64_t *ret_line
 			*ret_lines += room[i] == '\n';
 	}
 	if (ferror(f) || fseeko(f, 0, SEEK_SET) != 0)
-		return err_set(INRO_E_IO, "the file can't be read");
+		return file_err(errno, path);
 	if (!EVP_DigestFinal_ex(md, hash, &hash_n))
 		return crypt_err("making a digest");
 	buf_add_hex(ret_hex, BYTES(hash, hash_n));
@@ -100,7 +100,7 @@ static enum inro_err plan_path(struct job_run *r, enum charset charset)
 
 	if (!f)
 		return file_err(errno, job_arg(r, "in"));
-	e = digest_file(f, &hex, &r->job.total);
+	e = digest_file(f, path, &hex, &r->job.total);
 	if (e == INRO_OK && import_format_of(path) == IMPORT_CSV && r->job.total)
 		r->job.total -= lines_before(f, charset);
 	if (e == INRO_OK)
@@ -121,7 +121,7 @@ static enum inro_err check_file(const struct job_run *r, FILE *f)
 {
 	SCOPED(buf) hex = { 0 };
 	int64_t lines;
-	enum inro_err e = digest_file(f, &hex, &lines);
+	enum inro_err e = digest_file(f, job_arg(r, "in"), &hex, &lines);
 
 	if (e == INRO_OK && strcmp((const char *)hex.p, text_or_empty(job_arg(r, "sha256"))) != 0)
 		e = err_set(INRO_E_POLICY,
@@ -170,8 +170,11 @@ enum inro_err job_file_open(struct job_run *r, struct job_file **ret)
 	e = charset_of(r, &f->source.csv.charset);
 	if (e == INRO_OK)
 		e = (job_arg(r, "in") ? open_path : open_sent)(r, f);
-	if (e == INRO_OK)
+	if (e == INRO_OK) {
 		e = import_open(&f->source);
+		if (e != INRO_OK && job_arg(r, "in"))
+			e = err_context(e, "%s", job_arg(r, "in"));
+	}
 	return e == INRO_OK && !r->lot.ended ? go_to_cursor(f, r->job.cursor) : e;
 }
 

@@ -393,8 +393,8 @@ static enum inro_err find_field(const struct where_kind *kind, const char *name,
 	for (const struct where_join *j = kind->joins; j && j->name; j++)
 		buf_addf(&known, ", %s.FIELD", j->name);
 	buf_add_u8(&known, 0);
-	return err_set(INRO_E_ARG, "a %s can't be searched by '%.*s'; its fields are %s",
-		       kind->type->what, (int)(n > 64 ? 64 : n), name,
+	return err_set(INRO_E_ARG, "a%s %s can't be searched by '%.*s'; its fields are %s",
+		       strchr("aeiou", *kind->type->what) ? "n" : "", kind->type->what, (int)(n > 64 ? 64 : n), name,
 		       buf_err(&known) == INRO_OK ? (const char *)known.p : "others");
 }
 
