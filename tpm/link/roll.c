@@ -56,7 +56,8 @@ void roll_remove(struct wired *w)
 }
 
 /* The code of the threads goes away with the module; and who forgot to free a link leaves nothing
- * in a TPM all the same. */
+ * in a TPM all the same.  A thread that exit() overtakes in a turn is not waited for: it has neither this
+ * lock nor the janitor's, which is held for no longer than parting takes. */
 __attribute__((destructor)) static void part_with_all(void)
 {
 	(void)pthread_mutex_lock(&lock);
