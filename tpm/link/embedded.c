@@ -29,11 +29,12 @@
 #include "tpm/link/embedded_chip.h"
 #include "tpm/link/embedded_state.h"
 #include "tpm/link/kinds.h"
+#include "tpm/link/roll.h"
 
 struct embedded {
 	struct link base;
 	struct state state;
-	struct embedded *next; /* all of this process */
+	struct roll_entry listed;
 };
 
 int embedded_wait_ms = 60000;
@@ -46,55 +47,26 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static struct embedded *whose; /* whose TPM the chip is */
 static struct embedded *turns; /* whose turn it is */
 
-static pthread_mutex_t all_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct embedded *all;
-
-static void before_fork(void)
-{
-	(void)pthread_mutex_lock(&all_lock);
-}
-
-static void after_fork_in_parent(void)
-{
-	(void)pthread_mutex_unlock(&all_lock);
-}
-
-/* The parent's locks stay its own, also those that it takes later: a copy of their descriptors
- * would keep them alive if the parent were killed in its turn. */
+/* What is not of one link; the roll sees to the links. */
 static void forget_in_child(void)
 {
-	for (struct embedded *x = all; x; x = x->next)
-		state_drop_lock(&x->state);
 	chip_forget();
-	turns = whose = all = NULL;
+	turns = whose = NULL;
 	turn = (pthread_mutex_t)FREE;
-	all_lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
 }
 
 static void watch_fork(void)
 {
-	(void)pthread_atfork(before_fork, after_fork_in_parent, forget_in_child);
+	(void)pthread_atfork(NULL, NULL, forget_in_child);
 }
 
-static void list(struct embedded *x)
+/* The parent's locks stay its own, also those that it takes later: a copy of their descriptors
+ * would keep them alive if the parent were killed in its turn. */
+static void after_fork(void *of)
 {
-	(void)pthread_once(&once, watch_fork);
-	(void)pthread_mutex_lock(&all_lock);
-	x->next = all;
-	all = x;
-	(void)pthread_mutex_unlock(&all_lock);
-}
+	struct embedded *x = of;
 
-static void unlist(struct embedded *x)
-{
-	struct embedded **at = &all;
-
-	(void)pthread_mutex_lock(&all_lock);
-	while (*at && *at != x)
-		at = &(*at)->next;
-	if (*at)
-		*at = x->next;
-	(void)pthread_mutex_unlock(&all_lock);
+	state_drop_lock(&x->state);
 }
 
 static struct embedded *of_link(struct link *l)
@@ -119,7 +91,9 @@ static enum inro_err make(struct bytes rest, const char *home, struct link **ret
 		return e;
 	}
 	link_init(&x->base, &link_embedded);
-	list(x);
+	(void)pthread_once(&once, watch_fork);
+	x->listed = (struct roll_entry) { .of = x, .after_fork = after_fork };
+	roll_add(&x->listed);
 	*ret = &x->base;
 	return INRO_OK;
 }
@@ -169,7 +143,7 @@ static void give_away(struct link *l)
 {
 	struct embedded *x = of_link(l);
 
-	unlist(x);
+	roll_remove(&x->listed);
 	if (link_is_ours(l))
 		take_out(x);
 	state_clear(&x->state);

@@ -1,11 +1,11 @@
-/* roll - all connections of this process. */
+/* roll - all links of this process. */
 #include "tpm/link/roll.h"
 
 #include <pthread.h>
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static struct wired *all;
+static struct roll_entry *all;
 
 static void before_fork(void)
 {
@@ -17,16 +17,11 @@ static void after_fork_in_parent(void)
 	(void)pthread_mutex_unlock(&lock);
 }
 
-/* Otherwise the TPM would find the connection open as long as any child lives, and the turn of a
- * parent that is killed would not end. */
 static void after_fork_in_child(void)
 {
 	lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
-	for (struct wired *w = all; w; w = w->next) {
-		wired_close_fd(w);
-		if (w->ledger)
-			ledger_close_fd(w->ledger);
-	}
+	for (struct roll_entry *x = all; x; x = x->next)
+		x->after_fork(x->of);
 }
 
 static void watch_fork(void)
@@ -34,24 +29,24 @@ static void watch_fork(void)
 	(void)pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
-void roll_add(struct wired *w)
+void roll_add(struct roll_entry *x)
 {
 	(void)pthread_once(&once, watch_fork);
 	(void)pthread_mutex_lock(&lock);
-	w->next = all;
-	all = w;
+	x->next = all;
+	all = x;
 	(void)pthread_mutex_unlock(&lock);
 }
 
-void roll_remove(struct wired *w)
+void roll_remove(struct roll_entry *x)
 {
-	struct wired **at = &all;
+	struct roll_entry **at = &all;
 
 	(void)pthread_mutex_lock(&lock);
-	while (*at && *at != w)
+	while (*at && *at != x)
 		at = &(*at)->next;
 	if (*at)
-		*at = w->next;
+		*at = x->next;
 	(void)pthread_mutex_unlock(&lock);
 }
 
@@ -61,8 +56,8 @@ void roll_remove(struct wired *w)
 __attribute__((destructor)) static void part_with_all(void)
 {
 	(void)pthread_mutex_lock(&lock);
-	for (struct wired *w = all; w; w = w->next)
-		if (link_is_ours(&w->link))
-			wired_part(w);
+	for (struct roll_entry *x = all; x; x = x->next)
+		if (x->part)
+			x->part(x->of);
 	(void)pthread_mutex_unlock(&lock);
 }

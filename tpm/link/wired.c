@@ -7,7 +7,6 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "tpm/link/roll.h"
 
 #define TURN_MS	   60000
 #define COMMAND_MS 300000 /* an RSA key may take a small TPM minutes */
@@ -325,6 +324,29 @@ static enum inro_err fill(struct wired *w, struct bytes rest, const char *home)
 	return w->tcti && w->home ? w->plug->parse(w, rest) : INRO_E_NO_MEMORY;
 }
 
+/* Ends the thread and, unless a turn is under way, leaves a TPM without a resource manager. */
+static void part(void *of)
+{
+	struct wired *w = of;
+
+	if (!link_is_ours(&w->link))
+		return;
+	janitor_end(&w->janitor);
+	if (w->ledger && w->connected && !w->in_turn)
+		let_go(w);
+}
+
+/* Otherwise the TPM would find the connection open as long as any child lives, and the turn of a
+ * parent that is killed would not end. */
+static void after_fork(void *of)
+{
+	struct wired *w = of;
+
+	wired_close_fd(w);
+	if (w->ledger)
+		ledger_close_fd(w->ledger);
+}
+
 enum inro_err wired_make(const struct link_kind *kind, const struct plug *plug, struct bytes rest,
 			 const char *home, struct link **ret)
 {
@@ -342,26 +364,19 @@ enum inro_err wired_make(const struct link_kind *kind, const struct plug *plug, 
 		free_memory(w);
 		return e;
 	}
-	roll_add(w);
+	w->listed = (struct roll_entry) { .of = w, .after_fork = after_fork, .part = part };
+	roll_add(&w->listed);
 	*ret = &w->link;
 	return INRO_OK;
-}
-
-void wired_part(struct wired *w)
-{
-	janitor_end(&w->janitor);
-	if (w->ledger && w->connected && !w->in_turn)
-		let_go(w);
 }
 
 void wired_free(struct link *l)
 {
 	struct wired *w = wired_of(l);
 
-	roll_remove(w);
-	if (link_is_ours(l)) {
-		wired_part(w);
+	roll_remove(&w->listed);
+	part(w);
+	if (link_is_ours(l))
 		cut(w);
-	}
 	free_memory(w);
 }

@@ -14,6 +14,7 @@
 #include "tpm/link/janitor.h"
 #include "tpm/link/kinds.h"
 #include "tpm/link/ledger.h"
+#include "tpm/link/roll.h"
 
 struct wired;
 
@@ -42,14 +43,11 @@ struct wired {
 	atomic_int fd; /* -1: none; another thread may fork */
 	int patience_ms;
 	int64_t last_used;
-	struct wired *next; /* all of this process */
+	struct roll_entry listed;
 };
 
 MUST_CHECK enum inro_err wired_make(const struct link_kind *kind, const struct plug *plug,
 				    struct bytes rest, const char *home, struct link **ret);
-
-/* Ends the thread and, unless a turn is under way, leaves a TPM without a resource manager. */
-void wired_part(struct wired *w);
 
 /* Of a struct link_kind. */
 void wired_free(struct link *l);
