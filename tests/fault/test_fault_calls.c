@@ -12,7 +12,6 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -325,18 +324,6 @@ static const struct deed deeds[] = {
 
 /* ---- the run ---- */
 
-static unsigned files_open(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	unsigned n = 0;
-
-	MUST(d);
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
-}
-
 static bool one_round(const struct deed *d, enum fault_kind kind, unsigned n, bool on)
 {
 	d->before();
@@ -370,7 +357,7 @@ static void run(const struct deed *d, enum fault_kind kind, bool on)
 
 static void every_call(enum fault_kind kind)
 {
-	unsigned files = files_open();
+	size_t files = scratch_entries("/proc/self/fd");
 
 	for (size_t i = 0; i < ARRAY_LEN(deeds); i++) {
 		if (!(deeds[i].kinds & 1u << kind))
@@ -380,7 +367,7 @@ static void every_call(enum fault_kind kind)
 		run(&deeds[i], kind, true);
 	}
 	/* SQLite keeps the one or other descriptor until its locks are gone. */
-	MUST(files_open() <= files + 2);
+	MUST(scratch_entries("/proc/self/fd") <= files + 2);
 }
 
 static void memory_ends(void **state)

@@ -455,29 +455,18 @@ static void who_forgets_to_free_leaves_nothing(void **state)
 	assert_int_equal(swtpm_left_behind(tpm), 0);
 }
 
-static unsigned entries(const char *dir)
-{
-	DIR *d = opendir(dir);
-	unsigned n = 0;
-
-	assert_non_null(d);
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
-}
-
 /* A thread that was joined may still be seen for a moment. */
-static void threads_are_again(unsigned n)
+static void threads_are_again(size_t n)
 {
-	for (int i = 0; i < 10000 && entries("/proc/self/task") != n; i++)
+	for (int i = 0; i < 10000 && scratch_entries("/proc/self/task") != n; i++)
 		usleep(1000);
-	assert_int_equal(entries("/proc/self/task"), n);
+	assert_int_equal(scratch_entries("/proc/self/task"), n);
 }
 
 static void nothing_leaks(void **state)
 {
-	unsigned before = entries("/proc/self/fd"), threads = entries("/proc/self/task");
+	size_t before = scratch_entries("/proc/self/fd");
+	size_t threads = scratch_entries("/proc/self/task");
 
 	(void)state;
 	for (int i = 0; i < 20; i++) {
@@ -488,7 +477,7 @@ static void nothing_leaks(void **state)
 		look_in(l);
 		link_free(l);
 	}
-	assert_int_equal(entries("/proc/self/fd"), before);
+	assert_int_equal(scratch_entries("/proc/self/fd"), before);
 	threads_are_again(threads);
 }
 
@@ -521,13 +510,13 @@ static void its_thread_takes_no_signals_and_ends(void **state)
 {
 	static const int asked[] = { SIGINT, SIGTERM, SIGCHLD, SIGALRM, SIGUSR1, SIGHUP };
 	struct link *l = new_link();
-	unsigned threads = entries("/proc/self/task");
+	size_t threads = scratch_entries("/proc/self/task");
 	unsigned long long mask;
 
 	(void)state;
 	atomic_store(&link_idle_ms, 60000);
 	look_in(l);
-	assert_int_equal(entries("/proc/self/task"), threads + 1);
+	assert_int_equal(scratch_entries("/proc/self/task"), threads + 1);
 	mask = blocked_in_the_other();
 	for (size_t i = 0; i < ARRAY_LEN(asked); i++)
 		assert_true(mask >> (asked[i] - 1) & 1);

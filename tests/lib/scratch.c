@@ -1,8 +1,10 @@
 #include "tests/lib/scratch.h"
 
+#include <dirent.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -59,6 +61,19 @@ const char *scratch_file(const char *name, const void *content, size_t n)
 	if (!f || fwrite(content, 1, n, f) != n || fclose(f) != 0)
 		die(path);
 	return path;
+}
+
+size_t scratch_entries(const char *path)
+{
+	DIR *d = opendir(path);
+	size_t n = 0;
+
+	if (!d)
+		die(path);
+	for (const struct dirent *e = readdir(d); e; e = readdir(d))
+		n += strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0;
+	closedir(d);
+	return n;
 }
 
 int scratch_child(int (*f)(void *), void *arg)

@@ -18,6 +18,9 @@ const char *scratch_path(const char *name);
 /* Writes a file into it and returns its path. */
 const char *scratch_file(const char *name, const void *content, size_t n);
 
+/* How many names a folder has, any folder; of /proc/self/fd with the descriptor that reads it. */
+size_t scratch_entries(const char *path);
+
 /* Runs f(arg) in a child made by fork(); its result is the exit status that is returned,
  * 256 + the signal when one ended it. */
 int scratch_child(int (*f)(void *), void *arg);

@@ -1,5 +1,4 @@
 /* Items worked on before their turn: each once, all seen by who waits, no thread left. */
-#include <dirent.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,6 +11,7 @@
 
 #include "base/ahead.h"
 #include "base/bytes.h"
+#include "tests/lib/scratch.h"
 
 #define N 400
 
@@ -31,24 +31,12 @@ static void item(void *arg, size_t i)
 	t->done[i]++;
 }
 
-static size_t count_threads(void)
-{
-	DIR *d = opendir("/proc/self/task");
-	size_t n = 0;
-
-	assert_non_null(d);
-	for (struct dirent *e = readdir(d); e; e = readdir(d))
-		n += e->d_name[0] != '.';
-	closedir(d);
-	return n;
-}
-
 /* One that was joined may be seen for a moment more; a sanitizer has one of its own. */
 static bool are_gone(size_t before)
 {
-	for (int tries = 0; tries < 500 && count_threads() > before; tries++)
+	for (int tries = 0; tries < 500 && scratch_entries("/proc/self/task") > before; tries++)
 		usleep(10000);
-	return count_threads() <= before;
+	return scratch_entries("/proc/self/task") <= before;
 }
 
 static int warm_up(void **state)
@@ -74,7 +62,7 @@ static void take_all(struct ahead *a, const struct items *t)
 
 static void test_in_turn(void **state)
 {
-	size_t before = count_threads();
+	size_t before = scratch_entries("/proc/self/task");
 
 	(void)state;
 	for (unsigned round = 0; round < 20; round++) {
@@ -105,7 +93,7 @@ static void test_alone(void **state)
 /* What nobody waits for is not waited for. */
 static void test_left(void **state)
 {
-	size_t before = count_threads();
+	size_t before = scratch_entries("/proc/self/task");
 	struct items t = { .slow = N };
 
 	(void)state;

@@ -1,5 +1,4 @@
 /* test_file - files are whole or absent, private, bounded; locks hold between processes. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -38,19 +37,6 @@ static unsigned mode_of(const char *path)
 	return st.st_mode & 07777;
 }
 
-static int files_in(const char *dir)
-{
-	DIR *d = opendir(dir);
-	struct dirent *entry;
-	int n = -2; /* . and .. */
-
-	assert_non_null(d);
-	while ((entry = readdir(d)))
-		n++;
-	closedir(d);
-	return n;
-}
-
 static void test_write(void **state)
 {
 	const char *path = scratch_path("w/file");
@@ -69,7 +55,7 @@ static void test_write(void **state)
 	OK(file_write_new(scratch_path("w/new"), 0600, BYTES_NONE));
 	assert_content(scratch_path("w/new"), "");
 	assert_int_equal(mode_of(scratch_path("w/new")), 0600);
-	assert_int_equal(files_in(scratch_path("w")), 2); /* no temporaries stay */
+	assert_int_equal(scratch_entries(scratch_path("w")), 2); /* no temporaries stay */
 	assert_int_equal(file_write(scratch_path("none/file"), 0600, BYTES_NONE), INRO_E_NOT_FOUND);
 	assert_non_null(strstr(err_detail(INRO_E_NOT_FOUND), "none/file"));
 }
@@ -236,7 +222,7 @@ static void test_name_it(void **state)
 	name_it("three", "/proc/none", INRO_E_UNSUPPORTED);
 	name_it("three", scratch_path("n/none/x"), INRO_E_UNSUPPORTED);
 	assert_content(path, "two");
-	assert_int_equal(files_in(scratch_path("n")), 3);
+	assert_int_equal(scratch_entries(scratch_path("n")), 3);
 }
 
 static bool no_links; /* as on FAT */
@@ -324,7 +310,7 @@ static void take_names(void)
 	assert_content(path, "two");
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(unlink(made), 0);
-	assert_int_equal(files_in(scratch_path("t")), 0);
+	assert_int_equal(scratch_entries(scratch_path("t")), 0);
 }
 
 static void test_take_name(void **state)
@@ -359,7 +345,7 @@ static void test_failed_write_keeps_the_old(void **state)
 	OK(file_write(path, 0600, bytes_of("old")));
 	assert_int_equal(scratch_child(write_too_much, path), 0);
 	assert_content(path, "old");
-	assert_int_equal(files_in(scratch_path("full")), 1);
+	assert_int_equal(scratch_entries(scratch_path("full")), 1);
 }
 
 static void test_read_bound(void **state)

@@ -5,7 +5,6 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,16 +35,9 @@ static CK_ULONG slots(void)
 }
 
 /* Everything in the folder of tokens, so that nothing is left behind unseen. */
-static int files(void)
+static size_t files(void)
 {
-	DIR *d = opendir(scratch_path("home/tokens"));
-	int n = 0;
-
-	MUST(d);
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
+	return scratch_entries(scratch_path("home/tokens"));
 }
 
 static void a_token_is_made_whole(void **state)
@@ -82,7 +74,7 @@ static void what_can_not_be_made(void **state)
 	struct inro_new_token t;
 	CK_SLOT_ID slot = 0;
 	CK_ULONG before = slots();
-	int left = files();
+	size_t left = files();
 	static const char *const labels[] = { "", "123456789012345678901234567890123", "a\nb",
 					      "ends with a blank " };
 
@@ -276,7 +268,7 @@ static void rebuilt_only_where_the_pin_opens_it(void **state)
 	OK(p11_admin->save(slot, path, word));
 	OK(p11_admin->destroy(slot, module_text(SO_PIN)));
 	CK_ULONG before = slots();
-	int left = files();
+	size_t left = files();
 
 	GIVES(CKR_PIN_INCORRECT, p11_admin->rebuild(path, word, module_text("wrong-pin"), &back));
 	GIVES(CKR_ARGUMENTS_BAD, p11_admin->rebuild(path, word, module_text(""), &back));
@@ -307,7 +299,7 @@ static void saved_while_in_use_and_brought_back(void **state)
 	OK(p11->C_CloseSession(s));
 	/* beside itself it may not be */
 	CK_ULONG before = slots();
-	int left = files();
+	size_t left = files();
 
 	GIVES(CKR_ACTION_PROHIBITED, p11_admin->restore(module_text(path), &back));
 	assert_int_equal(slots(), before);
@@ -335,7 +327,7 @@ static void bad_backups_leave_nothing(void **state)
 	static uint8_t all[1 << 20];
 	char path[512];
 	CK_ULONG before;
-	int left;
+	size_t left;
 	size_t n;
 
 	(void)state;

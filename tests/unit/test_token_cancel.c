@@ -6,13 +6,13 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <dirent.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "tests/lib/module.h"
+#include "tests/lib/scratch.h"
 
 #define ROUNDS 60
 
@@ -79,18 +79,6 @@ static CK_ULONG objects(CK_SESSION_HANDLE s)
 	return n;
 }
 
-static unsigned descriptors(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	unsigned n = 0;
-
-	assert_non_null(d);
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
-}
-
 /* The session that it worked with serves the next one, and what was told to be there is there. */
 static void test_while_it_writes(void **state)
 {
@@ -114,15 +102,15 @@ static void test_while_it_writes(void **state)
 /* Who waits for a slot's event can be cancelled: it may never come. */
 static void test_while_it_waits(void **state)
 {
-	unsigned before;
+	size_t before;
 
 	(void)state;
 	alarm(120);
 	OK(p11->C_Initialize(NULL));
-	before = descriptors();
+	before = scratch_entries("/proc/self/fd");
 	for (int i = 0; i < 5; i++)
 		cancel_one(wait_for_events, NULL, 20000);
-	assert_int_equal(descriptors(), before);
+	assert_int_equal(scratch_entries("/proc/self/fd"), before);
 	OK(p11->C_Finalize(NULL));
 	alarm(0);
 }

@@ -5,7 +5,6 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <dirent.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,17 +146,6 @@ static void *wait_for_one(void *arg)
 	return NULL;
 }
 
-static int open_files(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	int n = 0;
-
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
-}
-
 static void nap(long ms)
 {
 	nanosleep(&(struct timespec) { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 }, NULL);
@@ -168,7 +156,7 @@ static void who_waits_is_told(void **state)
 	char label[] = "waited for";
 	struct waiting w = { 0 };
 	pthread_t thread;
-	int files = open_files();
+	size_t files = scratch_entries("/proc/self/fd");
 	pid_t child = fork();
 	int status;
 
@@ -184,7 +172,7 @@ static void who_waits_is_told(void **state)
 	assert_int_equal(w.rv, CKR_OK);
 	assert_true(w.slot > 0);
 	expect_none();
-	assert_int_equal(open_files(), files);
+	assert_int_equal(scratch_entries("/proc/self/fd"), files);
 }
 
 static void the_end_ends_it(void **state)

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <dirent.h>
 #include <pty.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -320,26 +319,14 @@ static void ask_server(const struct answer *a)
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 }
 
-static unsigned entries(const char *dir)
-{
-	DIR *d = opendir(dir);
-	unsigned n = 0;
-
-	assert_non_null(d);
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
-}
-
 static void strange_answers(void **state)
 {
-	unsigned before = entries("/proc/self/fd");
+	size_t before = scratch_entries("/proc/self/fd");
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(answers); i++)
 		ask_server(&answers[i]);
-	assert_int_equal(entries("/proc/self/fd"), before);
+	assert_int_equal(scratch_entries("/proc/self/fd"), before);
 }
 
 static void random_answers(void **state)
