@@ -6,6 +6,7 @@
 #include "base/cryptoki/mechname.h"
 #include "pkcs11/token/mech_private.h"
 #include "pkcs11/token/rule.h"
+#include "tests/fuzz/input.h"
 #include "tests/lib/module.h"
 
 void feed_clear(struct feed *f)
@@ -16,9 +17,7 @@ void feed_clear(struct feed *f)
 
 uint8_t feed_u8(struct feed *f)
 {
-	uint8_t x = 0;
-
-	return read_u8(&f->in, &x) ? 0 : x;
+	return input_u8(&f->in);
 }
 
 size_t feed_below(struct feed *f, size_t n)
@@ -137,13 +136,8 @@ static struct bytes canned(uint8_t which)
 struct bytes feed_bytes(struct feed *f)
 {
 	uint8_t how = feed_u8(f);
-	struct bytes x;
 
-	if (how >= 192)
-		return copy(f, canned(how));
-	if (read_bytes(&f->in, how < f->in.n ? how : f->in.n, &x))
-		return BYTES_NONE;
-	return copy(f, x);
+	return copy(f, how < 192 ? input_part(&f->in, how) : canned(how));
 }
 
 struct bytes feed_input(struct feed *f)

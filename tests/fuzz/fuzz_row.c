@@ -12,29 +12,13 @@
 
 #include "backoffice/store/sql.h"
 #include "backoffice/store/steady.h"
+#include "tests/fuzz/input.h"
 #include "tests/fuzz/office.h"
 
 #define NUMBER '#'
 
 static struct bytes edits; /* that are still to come */
 static unsigned untouched; /* columns until then */
-
-static struct bytes take(size_t n)
-{
-	struct bytes part = BYTES(edits.p, n < edits.n ? n : edits.n);
-
-	if (!part.n)
-		return BYTES_NONE;
-	edits = BYTES(edits.p + part.n, edits.n - part.n);
-	return part;
-}
-
-static unsigned take_u8(void)
-{
-	struct bytes one = take(1);
-
-	return one.n ? *one.p : 0;
-}
 
 /* ---- what is not as in the server ---- */
 
@@ -55,8 +39,8 @@ static enum inro_err load_edit(const struct field *f, void *r)
 {
 	static char lent[256];
 	struct sql_value v = { .text = lent };
-	unsigned kind = take_u8();
-	struct bytes octets = take(kind == NUMBER ? sizeof v.number : kind);
+	unsigned kind = input_u8(&edits);
+	struct bytes octets = input_part(&edits, kind == NUMBER ? sizeof v.number : kind);
 
 	memset(lent, 0, sizeof lent);
 	if (octets.n)
@@ -73,7 +57,7 @@ enum inro_err __wrap_sql_field_load(const struct field *f, const struct sql_valu
 		return __real_sql_field_load(f, v, r);
 	enum inro_err e = load_edit(f, r);
 
-	untouched = take_u8();
+	untouched = input_u8(&edits);
 	return e;
 }
 
@@ -96,7 +80,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	office_make();
 	office_is_edited = true;
 	edits = zero ? BYTES(zero + 1, size - n - 1) : BYTES_NONE;
-	untouched = take_u8();
+	untouched = input_u8(&edits);
 	request(BYTES(data, n));
 	edits = BYTES_NONE;
 	return 0;

@@ -11,6 +11,7 @@
 
 #include "base/own.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/input.h"
 #include "tpm/link/kinds.h"
 #include "tpm/talk/commands.h"
 #include "tpm/talk/resident.h"
@@ -28,30 +29,11 @@ static struct bytes input;
 static unsigned begun;
 static bool in_good_order_has_area; /* the command had sessions: its answer has */
 
-/* `n` bytes of the input, zeros when it ends. */
-static void take(void *to, size_t n)
-{
-	size_t have = n < input.n ? n : input.n;
-
-	memset(to, 0, n);
-	if (have)
-		memcpy(to, input.p, have);
-	input = BYTES(input.p + have, input.n - have);
-}
-
-static uint8_t take_u8(void)
-{
-	uint8_t x;
-
-	take(&x, 1);
-	return x;
-}
-
 static size_t take_length(bool is_long)
 {
-	size_t n = take_u8();
+	size_t n = input_u8(&input);
 
-	return is_long ? (n << 8 | take_u8()) % LONGEST : n;
+	return is_long ? (n << 8 | input_u8(&input)) % LONGEST : n;
 }
 
 static void head(struct buf *b, uint16_t tag, size_t n, uint32_t rc)
@@ -108,7 +90,7 @@ static void never_again(struct buf *b)
 
 static enum inro_err fuzz_talk(struct link *l, struct bytes command, bool durable, struct buf *ret)
 {
-	uint8_t manner = take_u8(), x[LONGEST];
+	uint8_t manner = input_u8(&input), x[LONGEST];
 	size_t n = take_length(manner & 0x80);
 	struct bytes in = BYTES(command.p + 6, command.n - 6);
 	const struct command_row *row;
@@ -120,7 +102,7 @@ static enum inro_err fuzz_talk(struct link *l, struct bytes command, bool durabl
 	FUZZ_REQUIRE(row != NULL);
 	if (input.n == 0)
 		return err_set(INRO_E_IO, "the input ends");
-	take(x, n);
+	input_take(&input, x, n);
 	in_good_order_has_area = command.p[1] == 2;
 	manners[manner % ARRAY_LEN(manners)](ret, BYTES(x, n), row->flags & CMD_HANDLE_OUT);
 	never_again(ret);
@@ -490,8 +472,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	input = BYTES(data, size);
 	begun = 0;
-	what = take_u8();
-	w.how = take_u8() & 1 ? TPM_BY_PASSWORD : TPM_BY_HMAC;
+	what = input_u8(&input);
+	w.how = input_u8(&input) & 1 ? TPM_BY_PASSWORD : TPM_BY_HMAC;
 	link_extra = &fuzz_kind;
 	FUZZ_REQUIRE(tpm_get(&w, &t) == INRO_OK);
 	FUZZ_REQUIRE(tpm_enter(t) == INRO_OK);

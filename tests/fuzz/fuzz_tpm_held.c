@@ -6,9 +6,8 @@
  * An input begins with the list's counts and numbers.  Each answer after that is one byte: an
  * error's code of two bytes, bytes as they are, or a good answer with the bytes as its parameters.
  */
-#include <string.h>
-
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/input.h"
 #include "tpm/link/held.h"
 #include "tpm/link/kinds.h"
 #include "tpm/wire/rc.h"
@@ -18,24 +17,6 @@
 static struct bytes input;
 static struct held held;
 static bool by_doubt; /* what is flushed is not on the list */
-
-static void take(void *to, size_t n)
-{
-	size_t have = n < input.n ? n : input.n;
-
-	memset(to, 0, n);
-	if (have)
-		memcpy(to, input.p, have);
-	input = BYTES(input.p + have, input.n - have);
-}
-
-static uint8_t take_u8(void)
-{
-	uint8_t x;
-
-	take(&x, 1);
-	return x;
-}
 
 static bool is_listed(uint32_t handle)
 {
@@ -77,15 +58,15 @@ static uint32_t code(struct bytes x)
 
 static enum inro_err talk(void *of, struct bytes command, struct buf *ret)
 {
-	uint8_t manner = take_u8(), x[LONGEST];
-	size_t n = take_u8() % LONGEST;
+	uint8_t manner = input_u8(&input), x[LONGEST];
+	size_t n = input_u8(&input) % LONGEST;
 	bool is_error = manner % 4 == 0;
 
 	(void)of;
 	check(command);
 	if (input.n == 0)
 		return err_set(INRO_E_IO, "the input ends");
-	take(x, n);
+	input_take(&input, x, n);
 	buf_reset(ret);
 	if (manner % 4 == 1) {
 		buf_add(ret, BYTES(x, n));
@@ -103,7 +84,7 @@ static void begin(void)
 {
 	uint8_t counts[5];
 
-	take(counts, sizeof counts);
+	input_take(&input, counts, sizeof counts);
 	held = (struct held) { .clock = { .since = 5, .resets = counts[0] } };
 	atomic_store(&held.pending, counts[1]);
 	atomic_store(&held.n, counts[2] * 3U);
@@ -137,9 +118,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	(void)!held_attach(&held, &tpm);
 	if (held_will_add(&held, &tpm) == INRO_OK) {
 		FUZZ_REQUIRE(atomic_load(&held.others_known) && atomic_load(&held.pending));
-		held_add(&held, 0x80000100U + take_u8());
+		held_add(&held, 0x80000100U + input_u8(&input));
 	}
-	held_drop(&held, 0x80000000U + take_u8());
+	held_drop(&held, 0x80000000U + input_u8(&input));
 	flush(&tpm);
 	return 0;
 }
