@@ -6,12 +6,7 @@
 
 #include "backoffice/pki/cmp_ask.h"
 #include "backoffice/pki/crmf.h"
-
-static void inside(struct bytes part, struct bytes whole)
-{
-	if (part.n)
-		FUZZ_REQUIRE(part.p >= whole.p && part.p + part.n <= whole.p + whole.n);
-}
+#include "tests/fuzz/input.h"
 
 static void try_request(struct bytes der)
 {
@@ -20,9 +15,9 @@ static void try_request(struct bytes der)
 	struct bytes issuer, serial;
 
 	if (crmf_read_facts(der, &facts) == INRO_OK)
-		inside(facts.old_serial, der);
+		input_has(der, facts.old_serial);
 	if (crmf_read_id(der, &issuer, &serial) == INRO_OK)
-		inside(serial, der);
+		input_has(der, serial);
 	if (crmf_read(der, &csr) == INRO_OK)
 		(void)!csr_verify(&csr);
 }
@@ -32,7 +27,7 @@ static void try_certs(struct bytes list)
 	struct bytes one, rest = list;
 
 	while (rest.n && cmp_next_cert(&rest, &one) == INRO_OK)
-		inside(one, list);
+		input_has(list, one);
 }
 
 static void try_answer(struct bytes body)
@@ -42,14 +37,14 @@ static void try_answer(struct bytes body)
 	int64_t request, after;
 
 	if (cmp_read_answer(body, &came) == INRO_OK) {
-		inside(came.cert, body);
-		inside(came.said.text, body);
+		input_has(body, came.cert);
+		input_has(body, came.said.text);
 		FUZZ_REQUIRE(came.said.fails >> CMP_FAIL__MAX == 0);
 	}
 	if (cmp_read_revoked(body, &said) == INRO_OK)
-		inside(said.text, body);
+		input_has(body, said.text);
 	if (cmp_read_error(body, &said) == INRO_OK)
-		inside(said.text, body);
+		input_has(body, said.text);
 	(void)!cmp_read_poll(body, &request, &after);
 }
 
@@ -61,10 +56,10 @@ static void try_body(const struct cmp_message *m)
 	if (cmp_only_one(m->body, &one) == INRO_OK) {
 		try_request(one);
 		if (cmp_read_confirmation(one, &c) == INRO_OK)
-			inside(c.hash, m->body);
+			input_has(m->body, c.hash);
 	}
 	while (infos.n && cmp_next_info(&infos, &oid, &value) == INRO_OK) {
-		inside(value, m->body);
+		input_has(m->body, value);
 		try_certs(value);
 	}
 	try_answer(m->body);
@@ -91,12 +86,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	try_request(in);
 	if (cmp_read(in, &m) != INRO_OK)
 		return 0;
-	inside(m.header, in);
-	inside(m.body_whole, in);
-	inside(m.id, in);
-	inside(m.protection, in);
+	input_has(in, m.header);
+	input_has(in, m.body_whole);
+	input_has(in, m.id);
+	input_has(in, m.protection);
 	for (size_t i = 0; i < m.n_certs; i++)
-		inside(m.certs[i], in);
+		input_has(in, m.certs[i]);
 	try_body(&m);
 	try_mac(&m);
 	return 0;

@@ -5,16 +5,11 @@
 #include "tests/fuzz/fuzz.h"
 
 #include "backoffice/pki/crl_read.h"
-
-static void inside(struct bytes part, const struct buf *whole)
-{
-	if (part.n)
-		FUZZ_REQUIRE(part.p >= whole->p && part.p + part.n <= whole->p + whole->n);
-}
+#include "tests/fuzz/input.h"
 
 static void look(const struct crl_entry *entry, const struct buf *whole)
 {
-	inside(entry->serial, whole);
+	input_has(buf_bytes(whole), entry->serial);
 	FUZZ_REQUIRE(entry->serial.n >= 1 && entry->serial.n <= CERT_SERIAL_MAX);
 	FUZZ_REQUIRE(crl_reason_name(entry->reason) && entry->reason != CRL_REMOVE);
 }
@@ -27,10 +22,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (crl_read(BYTES(data, size), &f) != INRO_OK)
 		return 0;
-	inside(f.tbs, &f.der);
-	inside(f.issuer, &f.der);
-	inside(f.entries, &f.der);
-	inside(f.signature, &f.der);
+	input_has(buf_bytes(&f.der), f.tbs);
+	input_has(buf_bytes(&f.der), f.issuer);
+	input_has(buf_bytes(&f.der), f.entries);
+	input_has(buf_bytes(&f.der), f.signature);
 	FUZZ_REQUIRE(f.number >= 0 && f.sig);
 	for (entries = f.entries; entries.n && crl_next(&entries, &entry) == INRO_OK;)
 		look(&entry, &f.der);

@@ -7,12 +7,7 @@
 #include <openssl/ocsp.h>
 
 #include "backoffice/pki/ocsp.h"
-
-static void inside(struct bytes part, struct bytes whole)
-{
-	if (part.n)
-		FUZZ_REQUIRE(part.p >= whole.p && part.p + part.n <= whole.p + whole.n);
-}
+#include "tests/fuzz/input.h"
 
 static void read_back(struct bytes der)
 {
@@ -63,12 +58,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (ocsp_request_read(in, &r) != INRO_OK)
 		return 0;
 	FUZZ_REQUIRE(r.n >= 1 && r.n <= OCSP_ASKED_MAX && r.nonce.n <= OCSP_NONCE_MAX);
-	inside(r.nonce, in);
+	input_has(in, r.nonce);
 	for (size_t i = 0; i < r.n; i++) {
-		inside(r.asked[i].whole, in);
-		inside(r.asked[i].name, r.asked[i].whole);
-		inside(r.asked[i].key, r.asked[i].whole);
-		inside(r.asked[i].serial, r.asked[i].whole);
+		input_has(in, r.asked[i].whole);
+		input_has(r.asked[i].whole, r.asked[i].name);
+		input_has(r.asked[i].whole, r.asked[i].key);
+		input_has(r.asked[i].whole, r.asked[i].serial);
 	}
 	answer(&r);
 	return 0;

@@ -3,13 +3,8 @@
 #include <string.h>
 
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/input.h"
 #include "tools/import/template.h"
-
-static void within(struct bytes part, struct bytes whole)
-{
-	if (part.n)
-		FUZZ_REQUIRE(part.p >= whole.p && part.p + part.n <= whole.p + whole.n);
-}
 
 static void check_object(const struct softhsm_object *o, struct bytes file)
 {
@@ -17,11 +12,11 @@ static void check_object(const struct softhsm_object *o, struct bytes file)
 
 	FUZZ_REQUIRE(o->n <= SOFTHSM_ATTRS);
 	for (size_t i = 0; i < o->n; i++) {
-		within(o->attrs[i].bytes, file);
+		input_has(file, o->attrs[i].bytes);
 		FUZZ_REQUIRE(softhsm_attr(o, o->attrs[i].type, o->attrs[i].kind) == &o->attrs[i]);
 		if (o->attrs[i].kind == SOFTHSM_MAP &&
 		    softhsm_parse_map(o->attrs[i].bytes, &map) == INRO_OK && map.n)
-			within(map.attrs[map.n - 1].bytes, o->attrs[i].bytes);
+			input_has(o->attrs[i].bytes, map.attrs[map.n - 1].bytes);
 	}
 }
 
