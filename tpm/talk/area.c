@@ -298,16 +298,6 @@ enum inro_err area_begin(struct tpm *t, struct area_plan *p)
 	return e ? e : buf_err(&t->out);
 }
 
-struct cc_bytes {
-	uint8_t p[4];
-};
-
-static struct cc_bytes cc_bytes(uint32_t x)
-{
-	return (struct cc_bytes) { { (uint8_t)(x >> 24), (uint8_t)(x >> 16), (uint8_t)(x >> 8),
-				     (uint8_t)x } };
-}
-
 /* What a handle is called in cpHash: PCRs, hierarchies and sessions are called by their handle. */
 static bool names_itself(uint32_t handle)
 {
@@ -321,13 +311,13 @@ static enum inro_err command_hash(const struct tpm_command *c, struct bytes para
 				  TPM2B_DIGEST *ret)
 {
 	const struct command_row *row = command_row(c->cc);
-	struct cc_bytes cc = cc_bytes(c->cc), self[ARRAY_LEN(c->handles)];
-	struct bytes parts[2 + ARRAY_LEN(c->handles)] = { BYTES(cc.p, 4) };
+	struct wire_u32 cc = wire_u32_of(c->cc), self[ARRAY_LEN(c->handles)];
+	struct bytes parts[2 + ARRAY_LEN(c->handles)] = { BYTES(cc.octets, 4) };
 	size_t n = 1;
 
 	for (size_t i = 0; i < row->handles; i++) {
-		self[i] = cc_bytes(c->handles[i].handle);
-		parts[n++] = names_itself(c->handles[i].handle) ? BYTES(self[i].p, 4)
+		self[i] = wire_u32_of(c->handles[i].handle);
+		parts[n++] = names_itself(c->handles[i].handle) ? BYTES(self[i].octets, 4)
 								: c->handles[i].name;
 	}
 	parts[n++] = params;
@@ -423,8 +413,8 @@ static bool check_entry(struct area_entry *a, struct bytes hash, struct bytes *a
 
 enum inro_err area_check(struct area_plan *p, TPM2_CC cc, struct bytes params, struct bytes area)
 {
-	struct cc_bytes rc = cc_bytes(TPM2_RC_SUCCESS), code = cc_bytes(cc);
-	struct bytes parts[] = { BYTES(rc.p, 4), BYTES(code.p, 4), params };
+	struct wire_u32 rc = wire_u32_of(TPM2_RC_SUCCESS), code = wire_u32_of(cc);
+	struct bytes parts[] = { BYTES(rc.octets, 4), BYTES(code.octets, 4), params };
 	TPM2B_DIGEST hash;
 	enum inro_err e = crypt_hash(TPM2_ALG_SHA256, parts, ARRAY_LEN(parts), &hash);
 	bool good = true;

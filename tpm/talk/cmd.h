@@ -16,6 +16,8 @@ struct blob {
 	struct buf priv; /* TPM2B_PRIVATE, with its size */
 };
 void blob_clear(struct blob *b);
+/* Of an empty one: copies of the halves.  What was copied is there after an error, too. */
+MUST_CHECK enum inro_err blob_fill(struct blob *b, struct bytes pub, struct bytes priv);
 
 /* --- the TPM itself --- */
 MUST_CHECK enum inro_err cmd_startup(struct tpm *t);

@@ -12,6 +12,16 @@ void blob_clear(struct blob *b)
 	buf_clear(&b->priv);
 }
 
+enum inro_err blob_fill(struct blob *b, struct bytes pub, struct bytes priv)
+{
+	enum inro_err e;
+
+	buf_add(&b->pub, pub);
+	buf_add(&b->priv, priv);
+	e = buf_err(&b->pub);
+	return e ? e : buf_err(&b->priv);
+}
+
 enum inro_err cmd_startup(struct tpm *t)
 {
 	SCOPED(buf) params = { 0 };

@@ -323,21 +323,11 @@ static enum inro_err why(const struct opening *o, enum inro_err e)
 	return e;
 }
 
-static enum inro_err blob_of(struct bytes pub, struct bytes priv, struct blob *ret)
-{
-	enum inro_err e;
-
-	buf_add(&ret->pub, pub);
-	buf_add(&ret->priv, priv);
-	e = buf_err(&ret->pub);
-	return e ? e : buf_err(&ret->priv);
-}
-
 static enum inro_err resident_of(struct tpm *t, struct bytes pub, struct bytes priv,
 				 struct resident **ret)
 {
 	struct blob b = { 0 };
-	enum inro_err e = blob_of(pub, priv, &b);
+	enum inro_err e = blob_fill(&b, pub, priv);
 
 	if (e) {
 		blob_clear(&b);

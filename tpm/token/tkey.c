@@ -231,13 +231,8 @@ static enum inro_err from_content(struct tpm *t, uint32_t caps, const struct con
 	};
 	enum inro_err e = secret_copy(c->auth, &auth);
 
-	if (e)
-		return e;
-	buf_add(&blob.pub, c->pub);
-	buf_add(&blob.priv, c->priv);
-	e = buf_err(&blob.pub);
 	if (!e)
-		e = buf_err(&blob.priv);
+		e = blob_fill(&blob, c->pub, c->priv);
 	return e ? e : tkey_new(&made, ret);
 }
 

@@ -309,16 +309,6 @@ static enum inro_err step_adopt(struct tpm *t, const struct tpm_ref *object, voi
 	return e ? e : cmd_object_change_auth(t, object, a->old, &root->ref, a->fresh, &a->private);
 }
 
-static enum inro_err copy_blob(const struct blob *from, struct blob *to)
-{
-	enum inro_err e;
-
-	buf_add(&to->pub, buf_bytes(&from->pub));
-	buf_add(&to->priv, buf_bytes(&from->priv));
-	e = buf_err(&to->pub);
-	return e ? e : buf_err(&to->priv);
-}
-
 static void free_resident(struct resident **r)
 {
 	resident_free(*r);
@@ -329,7 +319,7 @@ static enum inro_err change_auth(struct tpm *t, struct blob *b, struct adopting 
 {
 	AUTO(free_resident) struct resident *r = NULL;
 	SCOPED(blob) old = { 0 };
-	enum inro_err e = copy_blob(b, &old);
+	enum inro_err e = blob_fill(&old, buf_bytes(&b->pub), buf_bytes(&b->priv));
 
 	if (!e)
 		e = resident_new(t, &old, &r);
@@ -368,7 +358,7 @@ enum inro_err tkey_adopt(struct tpm *t, uint32_t caps, const struct key_spec *sp
 					.n = spec->n,
 					.auth = &fresh,
 					.blob = &blob };
-	enum inro_err e = copy_blob(b, &blob);
+	enum inro_err e = blob_fill(&blob, buf_bytes(&b->pub), buf_bytes(&b->priv));
 
 	if (!e)
 		e = new_auth(&fresh);

@@ -58,7 +58,7 @@ static enum inro_err path_of(const struct ek *ek, char **ret)
 static enum inro_err read_blob(const char *path, struct blob *ret)
 {
 	SCOPED(buf) text = { 0 };
-	struct bytes in, half;
+	struct bytes in, half, pub, priv;
 	enum inro_err e = file_read(path, MAX_BLOB, &text);
 
 	in = buf_bytes(&text);
@@ -66,15 +66,12 @@ static enum inro_err read_blob(const char *path, struct blob *ret)
 		e = wire_read_2b(&in, MAX_BLOB, &half);
 	if (e)
 		return e;
-	buf_add(&ret->pub, BYTES(text.p, text.n - in.n));
-	buf_add(&ret->priv, in);
+	pub = BYTES(text.p, text.n - in.n);
+	priv = in;
 	e = wire_read_2b(&in, MAX_BLOB, &half);
 	if (!e)
 		e = wire_end(in);
-	if (e)
-		return e;
-	e = buf_err(&ret->pub);
-	return e ? e : buf_err(&ret->priv);
+	return e ? e : blob_fill(ret, pub, priv);
 }
 
 static enum inro_err write_blob(const char *path, const struct blob *b)

@@ -57,20 +57,10 @@ static enum inro_err import_step(struct tpm *t, void *arg)
 	return e ? e : cmd_import(t, &root->ref, root->auth, &i->dup, &i->private);
 }
 
-static enum inro_err fill_blob(struct bytes pub, struct bytes priv, struct blob *ret)
-{
-	enum inro_err e;
-
-	buf_add(&ret->pub, pub);
-	buf_add(&ret->priv, priv);
-	e = buf_err(&ret->pub);
-	return e ? e : buf_err(&ret->priv);
-}
-
 static enum inro_err from_loadable(struct backend *b, const struct tpmfile *k, struct blob *ret)
 {
 	(void)b;
-	return fill_blob(k->pub, k->priv, ret);
+	return blob_fill(ret, k->pub, k->priv);
 }
 
 static enum inro_err from_importable(struct backend *b, const struct tpmfile *k, struct blob *ret)
@@ -88,7 +78,7 @@ static enum inro_err from_importable(struct backend *b, const struct tpmfile *k,
 		e = buf_err(&i.dup.seed);
 	if (!e)
 		e = resident_turn(b->tpm, 0, import_step, &i);
-	return e ? told_of_blob(e) : fill_blob(k->pub, buf_bytes(&i.private), ret);
+	return e ? told_of_blob(e) : blob_fill(ret, k->pub, buf_bytes(&i.private));
 }
 
 static enum inro_err from_sealed(struct backend *b, const struct tpmfile *k, struct blob *ret)
@@ -281,7 +271,7 @@ static enum inro_err write_loadable(const struct giving *g, struct bytes pub, st
 static enum inro_err write_importable(struct backend *b, const struct giving *g, struct bytes pub,
 				      struct leaving *l, struct buf *ret)
 {
-	enum inro_err e = fill_blob(pub, buf_bytes(&g->private), &l->blob);
+	enum inro_err e = blob_fill(&l->blob, pub, buf_bytes(&g->private));
 
 	if (!e)
 		e = resident_turn(b->tpm, 2, leave_step, l);

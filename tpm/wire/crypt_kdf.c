@@ -7,16 +7,6 @@
 /* One hash's size of output. */
 typedef enum inro_err kdf_block(const struct crypt_kdf *k, uint32_t counter, TPM2B_DIGEST *ret);
 
-struct number {
-	uint8_t octets[4];
-};
-
-static struct number number_of(size_t x)
-{
-	return (struct number) { { (uint8_t)(x >> 24), (uint8_t)(x >> 16), (uint8_t)(x >> 8),
-				   (uint8_t)x } };
-}
-
 static struct bytes label_of(const struct crypt_kdf *k)
 {
 	return BYTES(k->label, strlen(k->label) + 1); /* its NUL is part of it */
@@ -24,7 +14,7 @@ static struct bytes label_of(const struct crypt_kdf *k)
 
 static enum inro_err block_a(const struct crypt_kdf *k, uint32_t counter, TPM2B_DIGEST *ret)
 {
-	struct number i = number_of(counter), bits = number_of(k->bits);
+	struct wire_u32 i = wire_u32_of(counter), bits = wire_u32_of((uint32_t)k->bits);
 	struct bytes parts[] = { BYTES(i.octets, 4), label_of(k), k->u, k->v,
 				 BYTES(bits.octets, 4) };
 
@@ -33,7 +23,7 @@ static enum inro_err block_a(const struct crypt_kdf *k, uint32_t counter, TPM2B_
 
 static enum inro_err block_e(const struct crypt_kdf *k, uint32_t counter, TPM2B_DIGEST *ret)
 {
-	struct number i = number_of(counter);
+	struct wire_u32 i = wire_u32_of(counter);
 	struct bytes parts[] = { BYTES(i.octets, 4), k->secret, label_of(k), k->u, k->v };
 
 	return crypt_hash(k->hash, parts, ARRAY_LEN(parts), ret);

@@ -5,16 +5,6 @@
 
 #include "base/own.h"
 
-struct number {
-	uint8_t octets[4];
-};
-
-static struct number number_of(uint32_t x)
-{
-	return (struct number) { { (uint8_t)(x >> 24), (uint8_t)(x >> 16), (uint8_t)(x >> 8),
-				   (uint8_t)x } };
-}
-
 static struct bytes digest_bytes(const TPM2B_DIGEST *d)
 {
 	return BYTES(d->buffer, d->size);
@@ -23,7 +13,7 @@ static struct bytes digest_bytes(const TPM2B_DIGEST *d)
 /* d = H(d || cc || x || y) */
 static enum inro_err extend(TPM2B_DIGEST *d, TPM2_CC cc, struct bytes x, struct bytes y)
 {
-	struct number code = number_of(cc);
+	struct wire_u32 code = wire_u32_of(cc);
 	struct bytes parts[] = { digest_bytes(d), BYTES(code.octets, 4), x, y };
 
 	return crypt_hash(TPM2_ALG_SHA256, parts, ARRAY_LEN(parts), d);
@@ -48,7 +38,7 @@ enum inro_err policy_secret(TPM2B_DIGEST *d, const TPM2B_NAME *entity)
 
 enum inro_err policy_command(TPM2B_DIGEST *d, TPM2_CC cc)
 {
-	struct number code = number_of(cc);
+	struct wire_u32 code = wire_u32_of(cc);
 
 	return extend(d, TPM2_CC_PolicyCommandCode, BYTES(code.octets, 4), BYTES_NONE);
 }
@@ -64,7 +54,7 @@ enum inro_err policy_auth_value(TPM2B_DIGEST *d)
 enum inro_err policy_or(TPM2B_DIGEST *d, const TPML_DIGEST *branches)
 {
 	static const uint8_t zeros[POLICY_SIZE];
-	struct number code = number_of(TPM2_CC_PolicyOR);
+	struct wire_u32 code = wire_u32_of(TPM2_CC_PolicyOR);
 	struct bytes parts[2 + MAX_BRANCHES] = { BYTES(zeros, sizeof zeros),
 						 BYTES(code.octets, 4) };
 

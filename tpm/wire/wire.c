@@ -16,6 +16,12 @@ void wire_fail(struct buf *b, enum inro_err e, const char *what)
 		b->err = err_set(e, "a command for the TPM can't be written: %s", what);
 }
 
+struct wire_u32 wire_u32_of(uint32_t x)
+{
+	return (struct wire_u32) { { (uint8_t)(x >> 24), (uint8_t)(x >> 16), (uint8_t)(x >> 8),
+				     (uint8_t)x } };
+}
+
 void wire_add_u16(struct buf *b, uint16_t x)
 {
 	uint8_t octets[] = { (uint8_t)(x >> 8), (uint8_t)x };

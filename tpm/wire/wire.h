@@ -29,6 +29,12 @@ MUST_CHECK enum inro_err wire_read_u16(struct bytes *in, uint16_t *ret);
 MUST_CHECK enum inro_err wire_read_2b(struct bytes *in, size_t max, struct bytes *ret);
 MUST_CHECK enum inro_err wire_end(struct bytes in); /* INRO_E_SYNTAX when something is left */
 
+/* A number as one of the parts that are hashed. */
+struct wire_u32 {
+	uint8_t octets[4];
+};
+struct wire_u32 wire_u32_of(uint32_t x);
+
 /* TPMT_PUBLIC with its TPM2B around it: RSA, ECC, KEYEDHASH, SYMCIPHER. */
 void wire_add_public(struct buf *b, const TPM2B_PUBLIC *x);	/* TPM2B_PUBLIC */
 void wire_add_public_area(struct buf *b, const TPMT_PUBLIC *x); /* TPMT_PUBLIC */
