@@ -499,7 +499,16 @@ enum inro_err store_file_name(const char *made, const char *path)
 {
 	enum inro_err e = db_check_closed(made);
 
+	if (e == INRO_OK)
+		e = db_check_free(path);
 	return e == INRO_OK ? file_take_name(made, path) : e;
+}
+
+enum inro_err store_file_part(const char *path, char **ret)
+{
+	enum inro_err e = db_check_free(path);
+
+	return e == INRO_OK ? name_part(path, ret) : e;
 }
 
 void store_file_remove(const char *path)

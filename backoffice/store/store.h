@@ -192,8 +192,11 @@ MUST_CHECK enum inro_err store_now(struct store *s, int64_t *ret_ms);
 MUST_CHECK enum inro_err store_backup(struct store *s, const char *path);
 /* The path in the URL of an SQLite store; NULL: of another kind, or it has none. */
 const char *store_url_path(const char *url);
-/* Gives the file of an SQLite store, closed by all, its name; nothing beside it is needed then.  INRO_E_EXISTS; what fails
- * leaves it under the first name. */
+/* The name to make the file of an SQLite store under that is to be `path`, and nobody else's.  INRO_E_EXISTS when there is
+ * one, or what was left beside one. */
+MUST_CHECK enum inro_err store_file_part(const char *path, char **ret);
+/* Gives the file of an SQLite store, closed by all, its name; nothing beside it is needed then.  INRO_E_EXISTS as above; what
+ * fails leaves it under the first name. */
 MUST_CHECK enum inro_err store_file_name(const char *made, const char *path);
 void store_file_remove(const char *path);
 /* The database's own check of its files, as far as it has one, and of what rows refer to. */

@@ -49,6 +49,30 @@ static enum inro_err copy_beside(struct db *d, const char *part, const char *pat
 	return e;
 }
 
+static enum inro_err name_beside(const char *path, const char *ending, char **ret)
+{
+	if (asprintf(ret, "%s%s", path, ending) >= 0)
+		return INRO_OK;
+	*ret = NULL;
+	return err_set(INRO_E_NO_MEMORY, "no memory for a path");
+}
+
+enum inro_err db_check_free(const char *path)
+{
+	static const char *const logs[] = { "-wal", "-journal" };
+	enum inro_err e = access(path, F_OK) == 0 ? file_err(EEXIST, path) : INRO_OK;
+
+	for (size_t i = 0; e == INRO_OK && i < ARRAY_LEN(logs); i++) {
+		AUTO(free_chars) char *log = NULL;
+
+		e = name_beside(path, logs[i], &log);
+		if (e == INRO_OK && access(log, F_OK) == 0)
+			e = err_set(INRO_E_EXISTS, "'%s' is left of another database: move it away, or take another name",
+				    log);
+	}
+	return e;
+}
+
 enum inro_err db_copy_to(struct db *d, const char *path)
 {
 	AUTO(free_chars) char *to = NULL;
@@ -57,8 +81,9 @@ enum inro_err db_copy_to(struct db *d, const char *path)
 
 	if (e != INRO_OK)
 		return e;
-	if (access(to, F_OK) == 0)
-		return file_err(EEXIST, to);
+	e = db_check_free(to);
+	if (e != INRO_OK)
+		return e;
 	if (asprintf(&part, "%s.%ld.part", to, (long)getpid()) < 0) {
 		part = NULL;
 		return err_set(INRO_E_NO_MEMORY, "no memory for a path");
@@ -70,13 +95,10 @@ enum inro_err db_copy_to(struct db *d, const char *path)
 enum inro_err db_check_closed(const char *path)
 {
 	AUTO(free_chars) char *log = NULL;
+	enum inro_err e = name_beside(path, "-wal", &log);
 
-	if (asprintf(&log, "%s-wal", path) < 0) {
-		log = NULL;
-		return err_set(INRO_E_NO_MEMORY, "no memory for a path");
-	}
-	if (access(log, F_OK) != 0)
-		return INRO_OK;
+	if (e != INRO_OK || access(log, F_OK) != 0)
+		return e;
 	return err_set(INRO_E_IO, "'%s' can't be put into its file; is the disk full?", log);
 }
 

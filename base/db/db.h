@@ -104,6 +104,8 @@ MUST_CHECK enum inro_err db_fold(struct db *d);
 /* A consistent copy to a new file (0600, INRO_E_EXISTS when there is one), while in use; it is on
  * disk before this returns, without what was deleted, and needs no other file beside it. */
 MUST_CHECK enum inro_err db_copy_to(struct db *d, const char *path);
+/* INRO_E_EXISTS: there is a database of that name, or a log that the next one of that name would take for its own. */
+MUST_CHECK enum inro_err db_check_free(const char *path);
 /* INRO_OK: the last one who had it open has put all of its log into the file.  Where that failed he was not told. */
 MUST_CHECK enum inro_err db_check_closed(const char *path);
 /* Removes a database that nobody has open: the file, and what SQLite has beside it. */

@@ -337,6 +337,8 @@ static enum inro_err derive(struct session *s, const struct derive_request *what
 /* One template of many: its key's handle tells which (SP 800-108, PKCS#11 3.2 6.42.8). */
 static void name_the_fault(const struct derivation *d, CK_OBJECT_HANDLE *ret)
 {
+	if (d->use.more_n == 0)
+		return;
 	if (d->at_fault == 1)
 		*ret = CK_INVALID_HANDLE;
 	if (d->at_fault > 1)

@@ -192,7 +192,7 @@ rm "$T/est/self.status"
 agent_conf
 
 # ---- what operators ask for: the policy's days, a renewal, commands by name, a status ----
-agent_conf "command = hello=echo said >>$T/ran" 'command = bad=exit 7' "command = env=A=touch $T/cut"
+agent_conf "command = hello=trap '' TERM; kill 0; echo said >>$T/ran" 'command = bad=exit 7' "command = env=A=touch $T/cut"
 serial=$(openssl x509 -in "$T/agent/live/clcert.pem" -noout -serial | sed 's/serial=//' | tr 'A-F' 'a-f')
 cat >"$T/est/self" <<J
 {"policy": {"renew_days": 1}, "certificates": [{"serial": "00", "wanted": "2026-01-01T00:00:00Z"}, {"serial": "$serial", "wanted": null}],

@@ -16,7 +16,7 @@ must near token create office >/dev/null
 
 by=(--user ra --secret "file:$T/ra.psk")
 refused 2 "exclude each other" near ca connect plant --cmp "$cmp/issuing" --est "$https" "${by[@]}"
-refused 1 "no address" near ca connect plant --cmp "ftp://x/" "${by[@]}"
+refused 1 "begins with http" near ca connect plant --cmp "ftp://x/" "${by[@]}"
 must near ca connect plant --cmp "$cmp/issuing.for-others" "${by[@]}" >/dev/null
 [[ $(near ca show plant --chain | grep -c BEGIN) == 2 ]] || fail "the chain is not what the server named"
 ! grep -q "$(cat ra.psk)" "$T/near/"*.db* || fail "the password is in the database"

@@ -7,7 +7,7 @@ have_all() { command -v jq && command -v curl && command -v python3; }
 have_all >/dev/null || skip "jq, curl or python3 is not installed"
 
 # delayer PORT USER SECRET URL BODY:POLLS ...: a message of that kind is passed on at the poll behind so many, and its
-# answer is the one to that message.
+# answer is the one to that message; less than none: polls are lost.
 cat >delayer.py <<'END'
 import hashlib, hmac, http.server, os, sys, urllib.request
 
@@ -57,6 +57,8 @@ def answer(message):
     print(kind, flush=True)
     if kind == 25 and id in held:
         first, left = held[id]
+        if left < 0:
+            return b""
         if left:
             held[id] = first, left - 1
             return protected(id, nonce, tlv(0xba, tlv(0x30, tlv(0x30, tlv(2, b"\xff"), tlv(2, b"\1")))))
@@ -70,7 +72,7 @@ def answer(message):
 class Delayer(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         said = answer(self.rfile.read(int(self.headers["Content-Length"])))
-        self.send_response(200)
+        self.send_response(200 if said else 503)
         self.send_header("Content-Type", "application/pkixcmp")
         self.send_header("Content-Length", str(len(said)))
         self.end_headers()
@@ -122,13 +124,13 @@ said told 1
 [[ $(far cert list --json | jq -r '.[] | select(.subject == "CN=d1") | .state') == revoked ]] || fail "$(far cert list)"
 [[ $(grep -c '^4$' delayer.log) == 1 && $(grep -c '^11$' delayer.log) == 1 ]] || fail "asked twice: $(cat delayer.log)"
 
-# ---- the stock server: the acknowledgement of what was confirmed, late or never ----
+# ---- the stock server: the acknowledgement of what was confirmed, late, lost or never ----
 
 far_root stock
 printf 'a shared secret' >stock.psk
 mocked=$(free_port)
 near ca connect stock --cmp "$between" --cert stock.pem --user stock --secret "file:$T/stock.psk" >/dev/null || fail "not connected"
-for polls in 1 99; do
+for polls in 1 -1 99; do
 	order stock "m$polls"
 	far_sign "m$polls.csr" stock leaf "m$polls.pem"
 	background mock.out openssl cmp -port "$mocked" -srv_ref stock -srv_secret pass:"a shared secret" -config '' -rsp_cert "m$polls.pem"

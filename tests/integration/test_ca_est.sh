@@ -17,11 +17,11 @@ must near device add d1 >/dev/null
 
 refused 2 "give --est URL or" near ca connect plant --secret file:ra.psk --user ra
 refused 2 "give --est URL or" near ca connect plant --cert root.pem --user ra
-refused 1 "by which|believed by" near ca connect plant --est "$far_https" --user ra --secret "file:$T/ra.psk"
+refused 1 "checked against" near ca connect plant --est "$far_https" --user ra --secret "file:$T/ra.psk"
 refused 1 "who asks" near ca connect plant --est "$far_https" --trust root.pem --user ra
 refused 1 "file:PATH, env:NAME" near ca connect plant --est "$far_https" --trust root.pem --user ra --secret hunter2
 refused 1 "ends behind its host" near ca connect plant --est "$far_https/x" --trust root.pem --user ra --secret "file:$T/ra.psk"
-refused 1 "no address" near ca connect plant --est "${far_https/https/http}" --trust root.pem --user ra --secret "file:$T/ra.psk"
+refused 1 "begins with https" near ca connect plant --est "${far_https/https/http}" --trust root.pem --user ra --secret "file:$T/ra.psk"
 refused 1 "characters that do not belong" near ca connect plant --est "https://a:b@localhost" --trust root.pem --user ra --secret "file:$T/ra.psk"
 far_root stranger
 refused 1 "not the service" near ca connect plant --est "$far_https" --label issuing --trust stranger.pem --user ra --secret "file:$T/ra.psk"

@@ -59,6 +59,11 @@ INRO_DB=sqlite:$T/second.db answers after
 INRO_DB=sqlite:$T/second.db must inro db check
 cmp before after || fail "the copy gives other answers"
 refused 1 "is not empty" inro db copy --to "sqlite:$T/second.db"
+# what a killed program left would be put into a database of that name when it is opened
+: >"$T/left.db-wal"
+refused 1 "left.db-wal' is left of another database" inro db copy --to "sqlite:$T/left.db"
+refused 1 "left.db-wal' is left of another database" inro db backup "$T/left.db"
+[[ -z $(find "$T" -name 'left.db*' ! -name left.db-wal) ]] || fail "a refused copy leaves files: $(ls "$T")"
 refused 1 "names no database" inro db copy --to second.db
 must inro db backup "$T/kept.db"
 must inro --json db backup "$T/told.db" >told

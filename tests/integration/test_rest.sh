@@ -709,8 +709,8 @@ done <<'END'
 {password:"x"} who asks
 {user:"dev-1",secret:"env:HOME"} 'secret'
 {user:"dev-1",password:"x",timeout:0} timeout
-{user:"dev-1",password:"x",est:"http://x"} no address
-{user:"dev-1",password:"x",trust:"x"} PEM file of CAs
+{user:"dev-1",password:"x",est:"http://x"} begins with https
+{user:"dev-1",password:"x",trust:"x"} are given as PEM
 END
 wants 403 bob POST /v1/connected-cas "$(server '{user: "dev-1", password: "rarely-said-7531"}')"
 wants 403 plant/pat POST /v1/connected-cas "$(server '{user: "dev-1", password: "rarely-said-7531"}')"

@@ -495,6 +495,12 @@ static void test_deleted_meanwhile(void **state)
 	FAILS(INRO_E_NOT_FOUND, psk_get(other, "dev-1", &got));
 	assert_false(deletes); /* the PIN was asked for */
 	core_close(other);
+	OK(psk_issue(c, "dev-1", BYTES_NONE, &got));
+	other = office_open_as(db, o);
+	deletes = true;
+	FAILS(INRO_E_STATE, psk_verify(other, "dev-1", secret_bytes(&got.value)));
+	assert_false(deletes);
+	core_close(other);
 	assert_int_equal(
 		office_ask(db, "SELECT count(*) FROM event WHERE action = 'psk.get' AND outcome = 'done'"), 0);
 }

@@ -189,6 +189,41 @@ static struct core *slow(void)
 	return office_open_as("symkey.db", o);
 }
 
+static enum inro_err too_late(void *arg, const char *token, struct secret *ret)
+{
+	(void)arg;
+	(void)token;
+	clock_set_test(NOW + 1000);
+	return secret_copy(bytes_of(OFFICE_PIN), ret);
+}
+
+static void test_grace_over_meanwhile(void **state)
+{
+	const struct symkey_delivery raw = { .form = SYMKEY_RAW };
+	struct core_options o = office_options();
+	SCOPED(buf) value = { 0 };
+	SCOPED(buf) out = { 0 };
+	SCOPED(symkey) next = { 0 };
+	SCOPED(symkey) k = { 0 };
+	char ref[24];
+
+	(void)state;
+	keyed_make(c, "dev-0", "aes-256", ref, &value);
+	OK(symkey_renew(c, ref, 60, &next));
+	o.ask_pin = too_late;
+	for (int verified = 0; verified < 2; verified++) {
+		struct core *other = office_open_as("symkey.db", o);
+
+		if (verified)
+			FAILS(INRO_E_STATE, symkey_verify(other, ref, buf_bytes(&value)));
+		else
+			FAILS(INRO_E_STATE, symkey_deliver(other, ref, &raw, &k, &out));
+		assert_int_equal(out.n, 0);
+		core_close(other);
+		clock_set_test(NOW);
+	}
+}
+
 static void test_ended_meanwhile(void **state)
 {
 	static const enum verb verbs[] = { VERB_HOLD, VERB_REVOKE, VERB_DESTROY };
@@ -271,7 +306,7 @@ static void test_archived_takes_others(void **state)
 	FAILS(INRO_E_APPROVAL, symkey_deliver(c, ref, &d, &none, &out));
 	assert_int_equal(out.n, 0);
 	d.proposal = approved();
-	d.form = SYMKEY_JWE;
+	d.form = SYMKEY_AES_KW;
 	FAILS(INRO_E_POLICY, symkey_deliver(c, ref, &d, &none, &out)); /* not what was approved */
 	d.form = SYMKEY_RAW;
 	OK(symkey_deliver(c, ref, &d, &k, &out));
@@ -279,6 +314,37 @@ static void test_archived_takes_others(void **state)
 	FAILS(INRO_E_STATE, symkey_deliver(c, ref, &d, &none, &out)); /* once */
 	assert_int_equal(out.n, 32);
 	OK(symkey_move(c, ref, VERB_DESTROY, NULL, &none));
+	office_sql("symkey.db", "DELETE FROM setting WHERE name = 'four-eyes.archive'; DELETE FROM account");
+}
+
+/* What is approved goes to the certificate of that time, whichever is the newest then. */
+static void test_approved_recipient(void **state)
+{
+	struct symkey_delivery d = { .form = SYMKEY_JWE };
+	EVP_PKEY *own = office_key("P-256");
+	SCOPED(buf) value = { 0 };
+	SCOPED(buf) out = { 0 };
+	SCOPED(symkey) k = { 0 };
+	SCOPED(symkey) none = { 0 };
+	char ref[24], first[24];
+
+	(void)state;
+	account("tester");
+	account("bob");
+	OK(setting_change(c, "four-eyes.archive", "1", 0));
+	keyed_certify(c, "dev-eyes", own);
+	snprintf(first, sizeof first, "id:%lld", (long long)keyed_certify_more(c, "dev-eyes", own));
+	keyed_make(c, "dev-eyes", "aes-256", ref, &value);
+	archive(ref);
+	FAILS(INRO_E_APPROVAL, symkey_deliver(c, ref, &d, &none, &out));
+	d.proposal = approved();
+	keyed_certify_more(c, "dev-eyes", own);
+	FAILS(INRO_E_POLICY, symkey_deliver(c, ref, &d, &none, &out));
+	assert_int_equal(out.n, 0);
+	d.certificate = first;
+	OK(symkey_deliver(c, ref, &d, &k, &out));
+	assert_true(out.n > 0);
+	EVP_PKEY_free(own);
 	office_sql("symkey.db", "DELETE FROM setting WHERE name = 'four-eyes.archive'; DELETE FROM account");
 }
 
@@ -390,7 +456,9 @@ int main(void)
 		cmocka_unit_test(test_renew),
 		cmocka_unit_test(test_destroyed),
 		cmocka_unit_test(test_ended_meanwhile),
+		cmocka_unit_test(test_grace_over_meanwhile),
 		cmocka_unit_test(test_archived_takes_others),
+		cmocka_unit_test(test_approved_recipient),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_tenants),
 		cmocka_unit_test(test_compromised_key),

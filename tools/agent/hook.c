@@ -54,10 +54,14 @@ static void become_command(const char *command, const struct hook_env *e)
 	_exit(127);
 }
 
+static pid_t the_round; /* of this keeper */
+
+/* Others may signal the whole group, too: the command's own, or who stops the service. */
 static void on_orphaned(int signal)
 {
 	(void)signal;
-	kill(0, SIGKILL);
+	if (getppid() != the_round)
+		kill(0, SIGKILL);
 }
 
 /* Heads the group of the command's processes, and ends it when the round ends before it (round-max): the next round
@@ -67,6 +71,7 @@ static void become_keeper(pid_t round, const char *command, const struct hook_en
 	int status = 0;
 	pid_t child;
 
+	the_round = round;
 	setpgid(0, 0);
 	signal(SIGTERM, on_orphaned);
 	if (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 || getppid() != round)

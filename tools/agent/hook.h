@@ -4,7 +4,7 @@
  * They get INRO_AGENT_ID, INRO_AGENT_CERT, INRO_AGENT_KEY, INRO_AGENT_CA (what programs open),
  * INRO_AGENT_GENERATION and INRO_AGENT_SECRETS (symmetric keys that are others now), and no descriptor
  * but the first three; standard input is empty.  One that takes longer than HOOK_SECONDS is ended, and
- * so is one whose round is: with its group of processes.
+ * so is one whose round is: with its group of processes, and not what has left that.
  */
 #ifndef INRO_TOOLS_AGENT_HOOK_H
 #define INRO_TOOLS_AGENT_HOOK_H

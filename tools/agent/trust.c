@@ -7,7 +7,7 @@
 #include "base/file.h"
 #include "base/own.h"
 
-#define FOLLOWED_MAX (4 * EST_CERTS_MAX)
+#define FOLLOWED_MAX 64
 #define TRUST_MAX    ((size_t)2 << 20) /* of the setting's file: a system's bundle has a tenth of it */
 #define SLACK	     300	       /* seconds that two clocks may differ */
 
@@ -63,6 +63,7 @@ static bool leads(const struct cert *a, const struct cert *by, const struct cert
 	return bytes_equal(by->subject, a->subject) && bytes_equal(x->subject, a->subject) &&
 	       a->not_before <= x->not_before && bytes_equal(by->key.spki, x->key.spki) && bytes_equal(by->ext.limits, x->ext.limits) &&
 	       bytes_equal(a->ext.limits, x->ext.limits) && a->ext.path_len == x->ext.path_len &&
+	       a->ext.has_eku == x->ext.has_eku && a->ext.eku == x->ext.eku &&
 	       !bytes_equal(a->key.spki, x->key.spki) && cert_check_ca(a) == INRO_OK &&
 	       cert_verify(by, &a->key) == INRO_OK;
 }

@@ -4,6 +4,7 @@
 
 #include "backoffice/core/ca/ca_end.h"
 #include "backoffice/core/ca/ca_reach.h"
+#include "backoffice/core/ca/cmp_talk.h"
 #include "backoffice/core/authority.h"
 #include "backoffice/core/duty.h"
 #include "backoffice/core/issue_time.h"
@@ -14,8 +15,8 @@
 
 #define SECOND_MS INT64_C(1000)
 #define DAY_MS	  (86400 * SECOND_MS)
-/* A request, and a word on what came. */
-#define LEASE_MS ((2 * WAY_SECONDS_MAX + 60) * SECOND_MS)
+/* A request, a word on what came, and polls for what that is answered by. */
+#define LEASE_MS ((2 + CMP_TALK_POLLS) * WAY_SECONDS_MAX * SECOND_MS)
 /* Tries after failures: from a minute, doubled, up to six hours. */
 #define AGAIN_MS     (60 * SECOND_MS)
 #define AGAIN_MAX_MS (360 * AGAIN_MS)

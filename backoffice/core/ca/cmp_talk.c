@@ -15,7 +15,6 @@
 #define ROUNDS	  2048
 #define TEXT_MAX  160
 #define TRUST_MAX 32
-#define POLLS	  4
 #define POLL_MAX  2 /* seconds before each */
 
 static const struct bytes no_name = BYTES_LIT("\xa4\x02\x30\x00"); /* directoryName: {} */
@@ -393,7 +392,7 @@ enum inro_err cmp_talk_say_now(struct cmp_talk *t, const struct buf *body, bool 
 	*ret_put_off = false;
 	for (int polls = 0; e == INRO_OK; polls++) {
 		e = cmp_talk_is_put_off(t, ret_put_off, &request, &after);
-		if (e != INRO_OK || !*ret_put_off || polls == POLLS)
+		if (e != INRO_OK || !*ret_put_off || polls == CMP_TALK_POLLS)
 			break;
 		e = poll_again(t, request, after);
 	}

@@ -20,6 +20,7 @@
 
 #define CMP_TALK_ID    16
 #define CMP_TALK_NONCE 16
+#define CMP_TALK_POLLS 4 /* for what can't be asked for later */
 
 struct token_key;
 struct cmp_talk {

@@ -160,6 +160,10 @@ static enum inro_err confirm(struct cmp_talk *t, int64_t request, const struct c
 		return e;
 	cmp_add_confirm(&body, &c);
 	e = cmp_talk_say_now(t, &body, &put_off);
+	if (e != INRO_OK && put_off && !t->believed) {
+		err_reset(); /* the CA has it; a poll was lost */
+		return INRO_OK;
+	}
 	if (e == INRO_OK && t->in.type != CMP_PKICONF && !put_off)
 		e = err_set(INRO_E_POLICY, "the CA does not acknowledge what was confirmed (body %d)",
 			    (int)t->in.type);

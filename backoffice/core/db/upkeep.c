@@ -169,13 +169,10 @@ static enum inro_err make_copy(struct core *c, const char *path, const struct up
 				 struct upkeep_report *ret)
 {
 	AUTO(free_chars) char *part = NULL;
-	enum inro_err e;
+	enum inro_err e = store_file_part(path, &part);
 
-	if (asprintf(&part, "%s.%ld.part", path, (long)getpid()) < 0) {
-		part = NULL;
-		return err_set(INRO_E_NO_MEMORY, "no memory for a path");
-	}
-	store_file_remove(part); /* left by one that was killed */
+	if (e != INRO_OK)
+		return e;
 	e = copy_rows(c, part, how, ret);
 	if (e == INRO_OK)
 		e = store_file_name(part, path);

@@ -449,6 +449,9 @@ static enum inro_err right_work(struct core *c, void *arg)
 	SCOPED(credential) now = { 0 };
 	enum inro_err e = store_get(c->store, a->now.id, &now);
 
+	/* To open its token may have taken as long as a person takes to type a PIN. */
+	if (e == INRO_OK && !secret_is_good(&now, clock_now()))
+		e = err_set(INRO_E_STATE, "the pre-shared key of device '%s' has ended meanwhile", a->device);
 	now.fails = now.locked_until = 0;
 	return e == INRO_OK ? store_update(c->store, &now) : e;
 }

@@ -383,9 +383,9 @@ static give_fn *const givers[SYMKEY_FORM__MAX] = {
 
 struct given {
 	const struct symkey *key;
-	const struct symkey_delivery *delivery;
+	struct symkey_delivery delivery;
 	struct proposal_plan plan; /* of one that others approve */
-	char subject[40];
+	char subject[40], certificate[24];
 	struct buf body;
 };
 
@@ -396,13 +396,27 @@ static void given_clear(struct given *g)
 
 static bool takes_eyes(const struct given *g)
 {
-	return g->key->state == CRED_ARCHIVED || g->delivery->proposal;
+	return g->key->state == CRED_ARCHIVED || g->delivery.proposal;
+}
+
+/* The certificate that it is wrapped to by its number: what a name or none stands for may be another one later. */
+static enum inro_err find_recipient(struct core *c, struct given *g)
+{
+	SCOPED(credential) cert = { 0 };
+	enum inro_err e;
+
+	if (givers[g->delivery.form] != give_to_cert)
+		return INRO_OK;
+	e = certificate_of(c, g->key, g->delivery.certificate, &cert);
+	snprintf(g->certificate, sizeof g->certificate, "id:%lld", (long long)cert.id);
+	g->delivery.certificate = g->certificate;
+	return e;
 }
 
 /* What others approve: this key, for this device, in this form and for nobody else. */
 static enum inro_err plan_giving(struct given *g)
 {
-	const struct symkey_delivery *d = g->delivery;
+	const struct symkey_delivery *d = &g->delivery;
 
 	snprintf(g->subject, sizeof g->subject, "key:%lld", (long long)g->key->rec.id);
 	detail_hex(&g->body, "serial", blob_bytes(&g->key->rec.serial));
@@ -425,8 +439,10 @@ static enum inro_err ask_others(struct core *c, struct given *g)
 
 	if (!takes_eyes(g))
 		return INRO_OK;
-	e = plan_giving(g);
-	return e == INRO_OK ? eyes_check(c, EYES_ARCHIVE, &g->plan, g->delivery->proposal) : e;
+	e = find_recipient(c, g);
+	if (e == INRO_OK)
+		e = plan_giving(g);
+	return e == INRO_OK ? eyes_check(c, EYES_ARCHIVE, &g->plan, g->delivery.proposal) : e;
 }
 
 /* To open its token may have taken as long as a person takes to type a PIN. */
@@ -436,7 +452,7 @@ static enum inro_err is_as_it_was(struct core *c, const struct symkey *k)
 	enum inro_err e = store_get(c->store, k->rec.id, &now.rec);
 
 	now.state = e == INRO_OK ? cred_shown_state(&now.rec, clock_now()) : now.state;
-	if (e == INRO_OK && now.state != k->state)
+	if (e == INRO_OK && (now.state != CRED_ARCHIVED || k->state != CRED_ARCHIVED))
 		e = may_use(&now);
 	symkey_clear(&now);
 	return e;
@@ -451,17 +467,17 @@ static enum inro_err given_work(struct core *c, void *arg)
 	enum inro_err e = is_as_it_was(c, g->key);
 
 	if (e == INRO_OK && takes_eyes(g))
-		e = eyes_done(c, EYES_ARCHIVE, &g->plan, g->delivery->proposal, g->key->rec.id);
+		e = eyes_done(c, EYES_ARCHIVE, &g->plan, g->delivery.proposal, g->key->rec.id);
 	snprintf(name, sizeof name, "%lld", (long long)g->key->rec.id);
 	detail_text(&detail, "device", g->key->device_id);
-	detail_text(&detail, "form", symkey_form_names[g->delivery->form]);
+	detail_text(&detail, "form", symkey_form_names[g->delivery.form]);
 	return e == INRO_OK ? audit_append(c, &entry) : e;
 }
 
 static enum inro_err give(struct core *c, const struct symkey *k, const struct symkey_delivery *d,
 			  struct buf *ret)
 {
-	SCOPED(given) g = { .key = k, .delivery = d };
+	SCOPED(given) g = { .key = k, .delivery = *d };
 	SCOPED(secret) value = { 0 };
 	size_t before = ret->n;
 	enum inro_err e = may_give(c, k);
@@ -471,7 +487,7 @@ static enum inro_err give(struct core *c, const struct symkey *k, const struct s
 	if (e == INRO_OK)
 		e = secret_value(c, &k->rec, &value);
 	if (e == INRO_OK)
-		e = givers[d->form](c, k, d, secret_bytes(&value), ret);
+		e = givers[d->form](c, k, &g.delivery, secret_bytes(&value), ret);
 	if (e == INRO_OK)
 		e = core_write(c, given_work, &g);
 	if (e != INRO_OK)
