@@ -10,7 +10,7 @@
 
 #include "backoffice/fetch/fetch.h"
 
-#define EST_CERTS_MAX 64
+#define EST_CERTS_MAX 16
 
 /* Certificates that came together, DER. */
 struct est_certs {

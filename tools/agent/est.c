@@ -5,8 +5,10 @@
 
 #define SLACK 300 /* seconds that two clocks may differ */
 
+_Static_assert(EST_CERTS_MAX <= PAIR_CERTS_MAX, "what came is read into room for pairs");
+
 struct reading {
-	struct cert all[2 * PAIR_CERTS_MAX];
+	struct cert all[2 * PAIR_CERTS_MAX]; /* those of two answers */
 	bool used[2 * PAIR_CERTS_MAX];
 	size_t n;
 };
